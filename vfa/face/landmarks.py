@@ -143,6 +143,13 @@ class FaceLandmarker:
                 solution.close()
         self._mesh = self._crop_mesh = self._finder = None
 
+    def reset(self) -> None:
+        """Forget the faces followed so far: the next image is searched anew (video use)."""
+        if not self.static and self._mesh is not None:
+            with _quiet_stderr():
+                self._mesh.reset()
+                self._mesh.process(np.zeros((64, 64, 3), np.uint8))
+
     def detect(self, image: np.ndarray) -> FaceLandmarks | None:
         """The largest face of an RGB image uint8 [H, W, 3], or None."""
         faces = self.detect_all(image)
