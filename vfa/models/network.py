@@ -1,0 +1,45 @@
+"""The whole network as one trainable module, with the state dict of the published checkpoint."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from vfa.models.config import AnimatorConfig
+from vfa.models.encoder import Encoder
+from vfa.models.flow import FlowField, FlowGenerator
+from vfa.models.generator import Generated, RGBDGenerator
+
+
+class AnimatorNetwork(nn.Module):
+    """Encoder ``enc``, RGBD generator ``dec`` and flow generator ``student_dec``.
+
+    `VersatileFaceAnimator` wraps it for use; training calls it directly.
+    """
+
+    def __init__(self, config: AnimatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.enc = Encoder(config)
+        self.dec = RGBDGenerator(config)
+        self.student_dec = FlowGenerator(config)
+
+    def latent(self, source: Tensor, driving: Tensor, start: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The latent ``z`` [B, latent] of an animation and the source's features.
+
+        Args:
+            source: [B, C, H, W] the face to animate.
+            driving: [B, C, H, W] the face whose motion is taken.
+            start: [B, C, H, W] the driver's frame that corresponds to the source's pose; None takes the driver's motion
+                as it is, ``z = w + Q a_driving``, instead of ``w + Q (a_driving - a_start + a_source)``.
+        """
+        w, a_source, features = self.enc(source)
+        motion = self.enc(driving)[1]
+        if start is not None:
+            motion = motion - self.enc(start)[1] + a_source
+        return w + self.dec.direction(motion), features
+
+    def forward(self, source: Tensor, driving: Tensor, start: Tensor | None = None) -> tuple[Generated, FlowField]:
+        """Animate ``source`` [B, C, H, W] frame by frame; see `latent` for the arguments."""
+        z, features = self.latent(source, driving, start)
+        generated = self.dec(z, features)
+        return generated, self.student_dec(generated.flow_logits, z, source)
