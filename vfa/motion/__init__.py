@@ -1,0 +1,1 @@
+"""A driving clip becomes controller translations and head poses."""

@@ -1,0 +1,109 @@
+"""Finds the parts of a head beside its skin: eyeballs, upper teeth, and what hangs on the jaw."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vfa.avatar.rig import Eyeball, Jaw, SlitRig
+from vfa.face import topology as face
+from vfa.mesh.controllers import Controllers
+
+_CHIN = (152, 148, 377, 175, 199, 200, 171, 396)
+_EARS = (234, 454)
+
+
+def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Centre, radius and root-mean-square misfit of the sphere nearest to points `[N, 3]` (algebraic least squares)."""
+    center = points.mean(axis=0)
+    local = points - center
+    system = np.column_stack([2 * local, np.ones(len(local))])
+    solution, *_ = np.linalg.lstsq(system, (local**2).sum(axis=1), rcond=None)
+    offset = solution[:3]
+    radius = float(np.sqrt(max(solution[3] + offset @ offset, 0.0)))
+    misfit = np.linalg.norm(local - offset, axis=1) - radius
+    return center + offset, radius, float(np.sqrt((misfit**2).mean()))
+
+
+def find_eyeballs(
+    avatar, rest: np.ndarray, skin: np.ndarray, camera, landmarks: np.ndarray, eyes: list[SlitRig], size: float
+) -> tuple[Eyeball | None, ...]:
+    """The ball behind each eye: components that are round and whose centre shows between the lids."""
+    screen = camera.project(rest)
+    balls: list[Eyeball | None] = []
+    for eye in eyes:
+        corners = landmarks[list(eye.slit.corners), :2]
+        middle, width = corners.mean(axis=0), np.linalg.norm(corners[0] - corners[1])
+        members = []
+        for part in np.unique(avatar.parts[~skin]):
+            own = np.flatnonzero(avatar.parts == part)
+            box = rest[own].min(axis=0), rest[own].max(axis=0)
+            off = np.abs(screen[own, :2].mean(axis=0) - middle).max()
+            if off < 0.4 * width and (box[1] - box[0]).max() < 0.6 * size and len(own) >= 8:
+                members.append(own)
+        balls.append(_eyeball(members, rest, skin, screen, middle, width, size))
+    return tuple(balls)
+
+
+def _eyeball(members, rest, skin, screen, middle, width, size) -> Eyeball | None:
+    if not members:
+        return None
+    largest = max(members, key=lambda own: np.ptp(rest[own], axis=0).max())
+    center, radius, misfit = fit_sphere(rest[largest])
+    if not 0.05 * size < radius < 0.3 * size or misfit > 0.15 * radius:
+        return None
+    within = [own for own in members if np.linalg.norm(rest[own] - center, axis=1).max() < 1.4 * radius]
+    turning = np.concatenate(within)
+    distance = np.linalg.norm(rest - center, axis=1)
+    near = skin & (distance < 1.9 * radius) & (distance > 0.97 * radius)
+    near &= np.linalg.norm(screen[:, :2] - middle, axis=1) < 0.9 * width
+    lid = np.flatnonzero(near)
+    floor = np.minimum(distance[lid], radius * 1.03)
+    return Eyeball(center, radius, turning, lid, floor)
+
+
+def mouth_parts(
+    parts: np.ndarray,
+    rest: np.ndarray,
+    skin: np.ndarray,
+    taken: np.ndarray,
+    controllers: Controllers,
+    mouth: SlitRig,
+    axes: np.ndarray,
+    size: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices int64 of the upper teeth and of what moves with the jaw (lower teeth, tongue), by where they lie."""
+    corners = controllers.rows(face.OUTER_LIPS_UPPER)[[0, -1]]
+    margin = np.concatenate([mouth.upper[0], mouth.lower[0]])
+    margin = margin[margin >= 0]
+    empty = np.empty(0, np.int64)
+    if (corners < 0).any() or not len(margin):
+        return empty, empty
+    at = controllers.positions(rest)
+    width = float(np.linalg.norm(at[corners[0]] - at[corners[1]]))
+    line = at[margin].mean(axis=0)
+    upper, lower = [empty], [empty]
+    for part in np.unique(parts[~skin]):
+        own = np.flatnonzero(parts == part)
+        if np.isin(own[0], taken):
+            continue
+        offset = (rest[own] - line) @ axes.T
+        center = (offset.min(axis=0) + offset.max(axis=0)) / 2
+        extent = np.ptp(offset, axis=0)
+        if extent.max() > 1.6 * width or abs(center[0]) > 0.6 * width or abs(center[1]) > 0.8 * width:
+            continue
+        if not -1.6 * width < center[2] < 0.1 * width:
+            continue
+        (upper if center[1] > 0.03 * width else lower).append(own)
+    return np.concatenate(upper), np.concatenate(lower)
+
+
+def find_jaw(lower: np.ndarray, controllers: Controllers, rest: np.ndarray, axes: np.ndarray) -> Jaw | None:
+    """The jaw that carries `lower`; its hinge lies between the ears, its motion is read off the chin."""
+    chin = controllers.rows(_CHIN)
+    chin = chin[chin >= 0]
+    ears = controllers.rows(_EARS)
+    ears = ears[ears >= 0]
+    if not len(lower) or not len(chin) or not len(ears):
+        return None
+    at = controllers.positions(rest)
+    return Jaw(lower, at[ears].mean(axis=0), chin, at[chin].mean(axis=0))

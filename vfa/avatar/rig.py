@@ -1,0 +1,206 @@
+"""The rig of an avatar: everything that turns a motion into moved vertices, found once and reused for every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vfa.face.rings import SLITS, Slit
+from vfa.mesh.controllers import Controllers
+from vfa.mesh.deformation import Deformer
+from vfa.motion.motion import Motion
+
+# How a change of the gap between the lips spreads over the rings of the lips, the margin first.
+LIP_FALLOFF = (1.0, 0.8, 0.5, 0.25)
+# Share of a lid's travel that the upper lid takes (landmark-driven lids close from above).
+UPPER_LID_SHARE = 0.85
+# A lid stays this share of the eyeball's radius away from it.
+LID_CLEARANCE = 0.03
+
+
+@dataclass(frozen=True)
+class SlitRig:
+    """Controllers of a mouth or an eye, pair by pair; -1 where a landmark has no controller.
+
+    Attributes:
+        slit: the landmarks.
+        upper: int64 `[rings][P]`, controllers of the upper side.
+        lower: the same of the lower side.
+        opening: float64 `[P, 3]`, from the lower to the upper margin at rest.
+    """
+
+    slit: Slit
+    upper: tuple[np.ndarray, ...]
+    lower: tuple[np.ndarray, ...]
+    opening: np.ndarray
+
+    @property
+    def paired(self) -> np.ndarray:
+        """bool `[P]`: pairs of which both sides have a controller."""
+        return (self.upper[0] >= 0) & (self.lower[0] >= 0)
+
+
+@dataclass(frozen=True)
+class Eyeball:
+    """A ball under the lids.
+
+    Attributes:
+        center: float64 `[3]` at rest; radius: float.
+        members: int64 `[N]`, vertices that turn with the gaze.
+        lid: int64 `[M]`, skin vertices that must stay outside.
+        floor: float64 `[M]`, their least distance to the centre.
+    """
+
+    center: np.ndarray
+    radius: float
+    members: np.ndarray
+    lid: np.ndarray
+    floor: np.ndarray
+
+
+@dataclass(frozen=True)
+class Jaw:
+    """What hangs on the lower jaw inside the mouth.
+
+    Attributes:
+        members: int64 `[N]`, vertices of the lower teeth and the tongue.
+        hinge: float64 `[3]`, a point on the axis of rotation, which runs along `right`.
+        chin: int64 `[C]`, the controllers that show where the jaw is.
+        chin_at: float64 `[3]`, their mean place at rest.
+    """
+
+    members: np.ndarray
+    hinge: np.ndarray
+    chin: np.ndarray
+    chin_at: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What was found on an avatar.
+
+    Attributes:
+        rest: float64 `[V, 3]`, the vertices at rest.
+        controllers: the anchors.
+        deformer: blend, smoothing and solve.
+        axes: float64 `[3, 3]`, rows are the face's right (+X), up and front in world space.
+        size: distance of the outer eye corners in mesh units (or an estimate where no face was found).
+        pivot: float64 `[3]`, what the head turns about.
+        landmarks: float64 `[478, 3]` in pixels of the detection view, None where no face was found.
+        mouth, eyes: slits with their controllers; None or empty where no face was found.
+        balls: the eyeballs of `eyes`, None where there is none.
+        jaw: lower teeth and tongue, if any.
+        still: int64 `[N]`, vertices that only follow the head's rigid motion (upper teeth).
+        notes: what was found, for people.
+    """
+
+    rest: np.ndarray
+    controllers: Controllers
+    deformer: Deformer
+    axes: np.ndarray
+    size: float
+    pivot: np.ndarray
+    landmarks: np.ndarray | None = None
+    mouth: SlitRig | None = None
+    eyes: tuple[SlitRig, ...] = ()
+    balls: tuple[Eyeball | None, ...] = ()
+    jaw: Jaw | None = None
+    still: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    notes: tuple[str, ...] = ()
+
+    def deform(self, motion: Motion) -> np.ndarray:
+        """Vertices float64 `[V, 3]` in the head's own frame, that is without the rigid motion of the head."""
+        translation = self.targets(motion)
+        moved = self.rest + self.deformer.displacement(translation, motion.tracked)
+        if len(self.still):
+            moved[self.still] = self.rest[self.still]
+        if self.jaw is not None:
+            moved[self.jaw.members] = self._jaw_motion(self.jaw, translation)
+        for ball in self.balls:
+            if ball is not None:
+                _keep_outside(moved, ball)
+                moved[ball.members] = _turn(self.rest[ball.members], ball.center, motion.gaze, self.axes)
+        return moved
+
+    def targets(self, motion: Motion) -> np.ndarray:
+        """Controller translations float64 `[K, 3]` with lips that meet and lids that close as the motion says."""
+        translation = np.array(motion.translation, np.float64)
+        if self.mouth is not None and motion.lip_gap is not None:
+            _set_lip_gap(translation, self.mouth, self.axes[1], motion.lip_gap)
+        for eye, opening in zip(self.eyes, motion.lid_opening, strict=False):
+            _set_lid_opening(translation, eye, float(opening))
+        return translation
+
+    def _jaw_motion(self, jaw: Jaw, translation: np.ndarray) -> np.ndarray:
+        """Lower teeth and tongue turn about the hinge as far as the chin came down, and shift sideways with it."""
+        right, up, front = self.axes
+        shift = translation[jaw.chin].mean(axis=0)
+        arm, moved = jaw.chin_at - jaw.hinge, jaw.chin_at + shift - jaw.hinge
+        angle = np.arctan2(arm @ up, arm @ front) - np.arctan2(moved @ up, moved @ front)
+        c, s = np.cos(angle), np.sin(angle)
+        offset = self.rest[jaw.members] - jaw.hinge
+        x, y, z = offset @ right, offset @ up, offset @ front
+        turned = np.outer(x, right) + np.outer(c * y - s * z, up) + np.outer(s * y + c * z, front)
+        return jaw.hinge + turned + (shift @ right) * right
+
+
+def slit_rigs(controllers: Controllers, rest: np.ndarray) -> tuple[SlitRig, ...]:
+    """Mouth, right eye and left eye of a face whose controllers follow landmarks."""
+    at = controllers.positions(rest)
+    rigs = []
+    for slit in SLITS:
+        upper = tuple(controllers.rows(ring) for ring in slit.upper)
+        lower = tuple(controllers.rows(ring) for ring in slit.lower)
+        rigs.append(SlitRig(slit, upper, lower, at[upper[0]] - at[lower[0]]))
+    return tuple(rigs)
+
+
+def _set_lip_gap(translation: np.ndarray, mouth: SlitRig, up: np.ndarray, gap: np.ndarray) -> None:
+    """Moves both lips so that their margins are `gap` `[P]` apart; outer rings follow less and less."""
+    ok = mouth.paired
+    upper, lower = mouth.upper[0][ok], mouth.lower[0][ok]
+    now = (mouth.opening[ok] + translation[upper] - translation[lower]) @ up
+    half = np.zeros(len(ok))
+    half[ok] = (np.asarray(gap)[ok] - now) / 2
+    for share, rings, sign in ((LIP_FALLOFF, mouth.upper, 1.0), (LIP_FALLOFF, mouth.lower, -1.0)):
+        for weight, ring in zip(share, rings, strict=False):
+            has = ring >= 0
+            translation[ring[has]] += sign * weight * np.outer(half[has], up)
+    # Lips that meet must also meet in depth and sideways, the more the closer they are.
+    contact = np.clip(1.0 - np.asarray(gap)[ok] / (0.02 * max(np.abs(mouth.opening).max(), 1e-12) + 1e-12), 0, 1)
+    apart = translation[upper] - translation[lower]
+    apart -= np.outer(apart @ up, up)
+    translation[upper] -= contact[:, None] * apart / 2
+    translation[lower] += contact[:, None] * apart / 2
+
+
+def _set_lid_opening(translation: np.ndarray, eye: SlitRig, opening: float) -> None:
+    """Brings the lid margins to a share of their distance at rest; what the lids do beside that is kept."""
+    ok = eye.paired
+    upper, lower, gap = eye.upper[0][ok], eye.lower[0][ok], eye.opening[ok]
+    height = np.linalg.norm(gap, axis=1, keepdims=True)
+    along = gap / np.where(height > 0, height, 1.0)
+    middle = (translation[upper] + translation[lower]) / 2
+    middle -= (middle * along).sum(axis=1, keepdims=True) * along
+    closing = (1.0 - opening) * gap
+    translation[upper] = middle - UPPER_LID_SHARE * closing
+    translation[lower] = middle + (1.0 - UPPER_LID_SHARE) * closing
+
+
+def _keep_outside(moved: np.ndarray, ball: Eyeball) -> None:
+    """Pushes lid vertices out of the eyeball along its radius."""
+    offset = moved[ball.lid] - ball.center
+    distance = np.linalg.norm(offset, axis=1)
+    push = distance < ball.floor
+    moved[ball.lid[push]] = ball.center + offset[push] * (ball.floor[push] / np.maximum(distance[push], 1e-12))[:, None]
+
+
+def _turn(points: np.ndarray, center: np.ndarray, gaze: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Points `[N, 3]` turned about a centre by yaw (to the face's +X) and pitch (up), in radians."""
+    local = (points - center) @ axes.T
+    (cy, sy), (cp, sp) = ((np.cos(a), np.sin(a)) for a in gaze)
+    pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    return center + local @ (yaw @ pitch).T @ axes
+

@@ -1,0 +1,219 @@
+"""Builds the rig of an avatar: finds the face on its picture and everything that has to move with it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vfa.avatar.anatomy import find_eyeballs, find_jaw, mouth_parts
+from vfa.avatar.rig import Rig, slit_rigs
+from vfa.errors import MeshError
+from vfa.face import topology as face
+from vfa.face.rings import SLITS, Slit
+from vfa.mesh.controllers import FREE, STATIC, Controllers, farthest_points, hit, one_per_vertex
+from vfa.mesh.deformation import Deformer
+from vfa.mesh.geodesics import GeodesicSolver
+from vfa.mesh.slits import cut, interior, rim_of, visible_vertices
+from vfa.mesh.smoothing import smoothing_matrix
+from vfa.mesh.weights import EPSILON, ControllerWeights, blend, controller_distances
+from vfa.render.rasterizer import Raster, rasterize
+
+VIEW = 768
+STATIC_COUNT = 60
+FREE_COUNT = 150
+
+
+def find_face(picture: np.ndarray) -> np.ndarray | None:
+    """Landmarks float64 `[478, 3]` of the largest face in a picture uint8 `[H, W, 3]`, or None."""
+    from vfa.face.landmarks import FaceLandmarker
+
+    with FaceLandmarker(static=True) as landmarker:
+        found = landmarker.detect(picture)
+    return None if found is None else found.points.astype(np.float64)
+
+
+def build_rig(
+    avatar,
+    camera,
+    *,
+    landmarks: np.ndarray | None = None,
+    k: int = 10,
+    strength: float = 0.6,
+    rounds: int = 5,
+    solve: bool = True,
+    neighbours: int = 10,
+) -> Rig:
+    """Finds controllers, weights, lips, lids, eyes and jaw of an avatar.
+
+    Args:
+        avatar: what is driven; at rest it faces the camera.
+        camera: the view in which `landmarks` were found, about `VIEW` pixels wide.
+        landmarks: `[478, 3]` in pixels of that view; without them controllers are spread evenly over what is visible.
+        k: controllers per vertex (`--weights_k`).
+        strength, rounds: neighbour smoothing (`--lambda_lap`, `--lap_times`).
+        solve: False blends only, as the original does.
+        neighbours: vertices that one round of smoothing takes the mean of.
+
+    Raises:
+        MeshError: nothing of the mesh is visible.
+    """
+    rest = avatar.vertices.astype(np.float64)
+    triangles = avatar.triangles
+    whole = rasterize(camera.project(rest), triangles, camera.width, camera.height)
+    if not (whole.triangle >= 0).any():
+        raise MeshError("the avatar cannot be seen", path=avatar.name, expected="a mesh in front of the camera",
+                        hint="leave --eye and --translation away to frame it automatically")  # fmt: skip
+    axes = camera.rotation()
+    if landmarks is None:
+        return _free_rig(rest, triangles, camera, whole, axes, k, strength, rounds, solve, neighbours)
+
+    skin = _skin(avatar.parts, triangles, whole, landmarks)
+    skin_triangles = triangles[skin[triangles[:, 0]]]
+    raster = rasterize(camera.project(rest), skin_triangles, camera.width, camera.height)
+    views = [camera, *(camera.orbited(yaw, pitch) for yaw, pitch in ((-35, 0), (35, 0), (0, 25), (0, -25)))]
+    seen = visible_vertices(rest, triangles, views)
+    front = np.zeros(len(rest), bool)
+    front[skin_triangles[raster.triangle[raster.triangle >= 0]]] = True
+    pocket = np.zeros(len(rest), bool)
+    for slit in SLITS:
+        pocket |= interior(camera, rest, skin, seen, front, landmarks[list(slit.outline), :2])
+    surface = cut(skin_triangles, pocket)
+    solver = GeodesicSolver(rest, surface)
+    follow = _place(landmarks, raster, skin_triangles, solver, rest, camera, skin & ~pocket & (solver.label >= 0))
+    size = _eye_distance(follow, rest)
+    controllers = Controllers.join(follow, _hold(solver, rest, surface, follow, size, camera))
+    deformer = _deformer(
+        rest, triangles, skin, skin_triangles, surface, pocket, solver, controllers, size, k, strength, rounds, solve,
+        neighbours,
+    )  # fmt: skip
+    mouth, *eyes = slit_rigs(controllers, rest)
+    balls = find_eyeballs(avatar, rest, skin, camera, landmarks, eyes, size)
+    taken = np.concatenate([ball.members for ball in balls if ball is not None] or [np.empty(0, np.int64)])
+    upper, lower = mouth_parts(avatar.parts, rest, skin, taken, controllers, mouth, axes, size)
+    jaw = find_jaw(lower, controllers, rest, axes)
+    notes = (
+        f"{(controllers.landmark != STATIC).sum()} controllers follow landmarks, "
+        f"{(controllers.landmark == STATIC).sum()} hold still",
+        f"{sum(b is not None for b in balls)} eyeballs, {len(upper)} vertices of upper teeth, {len(lower)} on the jaw",
+    )
+    stable = controllers.rows(face.STABLE)
+    pivot = controllers.positions(rest)[stable[stable >= 0]].mean(axis=0)
+    return Rig(rest, controllers, deformer, axes, size, pivot, landmarks, mouth, tuple(eyes), balls, jaw, upper, notes)
+
+
+def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np.ndarray) -> np.ndarray:
+    """bool `[V]`: the components that carry the face, by how many landmarks show them."""
+    found = hit(landmarks[: face.N_MESH_POINTS, :2], np.arange(face.N_MESH_POINTS), whole, triangles, 6.0)
+    if not len(found):
+        raise MeshError("the face found on the avatar does not lie on its surface", hint="try another --eye")
+    votes = np.bincount(parts[found.vertices[:, 0]], minlength=parts.max() + 1)
+    return np.isin(parts, np.flatnonzero(votes >= 0.15 * votes.sum()))
+
+
+def _place(landmarks, raster, triangles, solver, rest, camera, candidates) -> Controllers:
+    """One controller per face landmark; those of lips and lids on their own side of the slit."""
+    sided = {i for slit in SLITS for ring in slit.upper + slit.lower for i in ring}
+    plain = np.array([i for i in range(face.N_MESH_POINTS) if i not in sided])
+    reach = 0.03 * np.ptp(landmarks[:, 0])
+    found = hit(landmarks[plain, :2], plain, raster, triangles, reach)
+    usable = candidates[found.nearest_vertex]
+    groups = [found.take(usable)]
+    screen = camera.project(rest)
+    for slit in SLITS:
+        groups.append(_place_slit(slit, landmarks, raster, triangles, solver, screen, candidates))
+    return one_per_vertex(Controllers.join(*groups))
+
+
+def _place_slit(slit: Slit, landmarks, raster, triangles, solver, screen, candidates) -> Controllers:
+    """Controllers of a mouth or an eye: nearest in the picture among the vertices of the right side."""
+    from scipy.spatial import cKDTree
+
+    span = np.linalg.norm(landmarks[slit.corners[0], :2] - landmarks[slit.corners[1], :2])
+    outline = landmarks[[i for ring in slit.upper + slit.lower for i in ring], :2]
+    low, high = outline.min(axis=0) - 0.3 * span, outline.max(axis=0) + 0.3 * span
+    around = candidates & ((screen[:, :2] > low) & (screen[:, :2] < high)).all(axis=1)
+    shown = np.zeros(len(screen), bool)
+    shown[triangles[raster.triangle[raster.triangle >= 0]]] = True
+    around &= shown
+    if not around.any():
+        return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
+    seeds = []
+    for side in (slit.upper, slit.lower):
+        outer = hit(landmarks[list(side[-1]), :2], np.array(side[-1]), raster, triangles, 0.05 * span).nearest_vertex
+        seeds.append(outer[candidates[outer]])
+    if not len(seeds[0]) or not len(seeds[1]):
+        return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
+    to_upper, to_lower = solver.distance(seeds[0]), solver.distance(seeds[1])
+    vertices, pixels, names = [], [], []
+    for side, mine in ((slit.upper, to_upper < to_lower), (slit.lower, to_lower < to_upper)):
+        pool = np.flatnonzero(around & mine)
+        if not len(pool):
+            continue
+        ring = np.array([i for ring in side for i in ring])
+        vertices.append(pool[cKDTree(screen[pool, :2]).query(landmarks[ring, :2])[1]])
+        pixels.append(landmarks[ring, :2])
+        names.append(ring)
+    return Controllers.at_vertices(np.concatenate(vertices), np.concatenate(pixels), np.concatenate(names))
+
+
+def _eye_distance(controllers: Controllers, rest: np.ndarray) -> float:
+    corners = controllers.rows((face.RIGHT_EYE_OUTER, face.LEFT_EYE_OUTER))
+    at = controllers.positions(rest)
+    if (corners >= 0).all():
+        return float(np.linalg.norm(at[corners[0]] - at[corners[1]]))
+    return float(np.ptp(at[:, 0])) * 0.62  # outer eye corners take 62 % of a face's width
+
+
+def _hold(solver, rest, surface, follow: Controllers, size: float, camera) -> Controllers:
+    """Controllers that keep still, spread over the surface away from the face: scalp, ears, nape, body."""
+    away = solver.distance(np.unique(follow.nearest_vertex))
+    held = np.unique(surface)
+    held = held[(away[held] > 0.45 * size) & np.isfinite(away[held])]
+    if not len(held):
+        return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
+    index = held[farthest_points(rest[held], STATIC_COUNT, rest[follow.nearest_vertex])]
+    near = held[np.argsort(away[held], kind="stable")][: 40 * STATIC_COUNT]
+    ring = near[farthest_points(rest[near], STATIC_COUNT, rest[index])]
+    index = np.unique(np.concatenate([index, ring]))
+    return Controllers.at_vertices(index, camera.project(rest[index])[:, :2], np.full(len(index), STATIC))
+
+
+def _deformer(
+    rest, triangles, skin, skin_triangles, surface, pocket, solver, controllers, size, k, strength, rounds, solve,
+    neighbours,
+) -> Deformer:  # fmt: skip
+    """Weights on the cut surface; pockets take those of their rim, other parts those of the skin nearest to them."""
+    half = 1.1 * size  # a face 2 across in the original's units has its outer eye corners about 0.9 apart
+    distance = controller_distances(solver, controllers.nearest_vertex)
+    orphan = ~np.isfinite(distance).any(axis=1)
+    distance[orphan] = np.inf
+    weights = blend(distance, min(k, len(controllers)), EPSILON * half * half, rest)
+    rim = rim_of(rest, skin_triangles, pocket)
+    weights = ControllerWeights(weights.index[rim], weights.weight[rim], weights.n_controllers)
+    if rounds <= 0 or strength <= 0:
+        return Deformer(weights, controllers.vertices, controllers.barycentric, solve=solve)
+    inside = skin_triangles[pocket[skin_triangles].all(axis=1)]
+    rest_of_mesh = triangles[~skin[triangles[:, 0]]]
+    smooth = smoothing_matrix(rest, np.concatenate([surface, inside, rest_of_mesh]), strength, neighbours)
+    return Deformer(
+        weights, controllers.vertices, controllers.barycentric, smoothing=smooth, rounds=rounds, solve=solve
+    )
+
+
+def _free_rig(rest, triangles, camera, whole, axes, k, strength, rounds, solve, neighbours) -> Rig:
+    """Controllers spread evenly over the visible surface of something that has no face MediaPipe knows."""
+    row, column = np.nonzero(whole.triangle >= 0)
+    x, y = column + 0.5, row + 0.5
+    places = camera.unproject(x, y, whole.depth[row, column])
+    chosen = farthest_points(places, FREE_COUNT)
+    pixels = np.stack([x, y], axis=1)[chosen]
+    controllers = one_per_vertex(hit(pixels, np.full(len(pixels), FREE), whole, triangles, 0.0))
+    solver = GeodesicSolver(rest, triangles)
+    size = float(np.ptp(places[:, 0])) * 0.62
+    everything = np.ones(len(rest), bool)
+    nothing = np.zeros(len(rest), bool)
+    deformer = _deformer(
+        rest, triangles, everything, triangles, triangles, nothing, solver, controllers, size, k, strength, rounds,
+        solve, neighbours,
+    )  # fmt: skip
+    notes = (f"no face found: {len(controllers)} controllers spread over the visible surface",)
+    return Rig(rest, controllers, deformer, axes, size, places.mean(axis=0), notes=notes)

@@ -1,0 +1,113 @@
+"""`--motion landmarks`: the driver's face landmarks in 3D move the controllers; no network, any RGB video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from vfa.avatar.rig import Rig
+from vfa.face import topology as face
+from vfa.motion.motion import Motion
+from vfa.motion.performance import Expression, Performance
+from vfa.motion.rigid import fit_similarity, rotation_about, upright
+
+HEAD_POSES = ("full", "rotation", "none")
+# What is left of the measured lid height when an eye is shut: MediaPipe never reports zero.
+SHUT = 0.25
+WIDEST = 1.35
+EYE_WIDTH_OVER_RADIUS = 2.3
+
+
+@dataclass(frozen=True)
+class LandmarkOptions:
+    """How the driver's motion is carried over.
+
+    Attributes:
+        head_pose: `full`, `rotation` (the head turns in place) or `none`.
+        strength: factor on the expression.
+        lips: whether lips are made to meet and part as the driver's do.
+        lids: whether lids are made to close as the driver's do.
+        gaze: whether eyeballs turn.
+    """
+
+    head_pose: str = "full"
+    strength: float = 1.0
+    lips: bool = True
+    lids: bool = True
+    gaze: bool = True
+
+
+class LandmarkMotion:
+    """Carries a driver's landmarks over to a rig, relative to a start frame.
+
+    Args:
+        rig: of the avatar.
+        start: landmarks `[478, 3]` of the driver's start frame, in image pixels.
+        options: see `LandmarkOptions`.
+    """
+
+    def __init__(self, rig: Rig, start: np.ndarray, options: LandmarkOptions | None = None) -> None:
+        self.rig = rig
+        self.options = options or LandmarkOptions()
+        self.performance = Performance(start)
+        self.neutral = self.performance.measure(start)
+        self.to_world = rig.axes.T
+        self.scale = rig.size / self.performance.eye_distance
+        self.turn = self.to_world @ self._frontal()
+        follows = rig.controllers.landmark
+        self._rows = np.flatnonzero(follows >= 0)
+        self._landmarks = follows[self._rows]
+
+    def _frontal(self) -> np.ndarray:
+        """Rotation from the start frame's head to the head of the avatar in its picture."""
+        if self.rig.landmarks is None:
+            return self.performance.axes
+        target = upright(self.rig.landmarks)
+        stable = list(face.STABLE)
+        return fit_similarity(self.performance.start[stable], target[stable]).rotation
+
+    def motion(self, landmarks: np.ndarray, time: Fraction) -> Motion:
+        """The avatar's motion for the driver's landmarks `[478, 3]` (image pixels) of one frame."""
+        frame = self.performance.measure(landmarks)
+        translation = np.zeros((len(self.rig.controllers), 3))
+        moved = (frame.shape - self.performance.start)[self._landmarks]
+        translation[self._rows] = self.options.strength * self.scale * moved @ self.turn.T
+        return Motion(
+            time,
+            translation,
+            np.ones(len(translation), bool),
+            self._pose(frame),
+            self._gaze(frame) if self.options.gaze else np.zeros(2),
+            self._lid_opening(frame) if self.options.lids else np.ones(2),
+            self._lip_gap(frame) if self.options.lips and self.rig.mouth is not None else None,
+        )
+
+    def _pose(self, frame: Expression) -> np.ndarray:
+        if self.options.head_pose == "none":
+            return np.eye(4)
+        rotation = self.to_world @ frame.head.rotation @ self.to_world.T
+        shift = np.zeros(3)
+        if self.options.head_pose == "full":
+            stable = list(face.STABLE)
+            center = self.performance.start[stable].mean(axis=0)
+            shift = self.scale * self.to_world @ (frame.head.apply(center[None])[0] - center)
+        return rotation_about(rotation, self.rig.pivot, shift)
+
+    def _gaze(self, frame: Expression) -> np.ndarray:
+        open_enough = np.clip((self._lid_opening(frame) - 0.3) / 0.3, 0, 1)
+        if not open_enough.any():
+            return np.zeros(2)
+        turned = (frame.gaze - self.neutral.gaze) * EYE_WIDTH_OVER_RADIUS
+        yaw, pitch = (open_enough[:, None] * turned).sum(axis=0) / open_enough.sum()
+        return open_enough.max() * np.arcsin(np.clip([yaw, pitch], -0.6, 0.6))
+
+    def _lid_opening(self, frame: Expression) -> np.ndarray:
+        share = frame.lid_height / np.maximum(self.neutral.lid_height, 1e-9)
+        return np.clip((share - SHUT) / (1 - SHUT), 0.0, WIDEST)
+
+    def _lip_gap(self, frame: Expression) -> np.ndarray:
+        assert self.rig.mouth is not None
+        rest = self.rig.mouth.opening @ self.rig.axes[1]
+        return np.maximum(rest + self.options.strength * self.scale * (frame.lip_gap - self.neutral.lip_gap), 0.0)
