@@ -1,0 +1,74 @@
+"""Weight files: where they are looked for, fetching them with resume, and checking them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bench.weights.manifest import MANIFEST, WeightFile
+from vfa.errors import AssetError, InputError
+
+__all__ = ["MANIFEST", "WeightFile", "entry", "find", "folder", "problem", "require"]
+
+
+def folder() -> Path:
+    """Where weight files live: $BENCH_WEIGHTS, else the user's cache folder."""
+    given = os.environ.get("BENCH_WEIGHTS")
+    if given:
+        return Path(given)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "versatile-face-animator" / "weights"
+
+
+def entry(key: str) -> WeightFile:
+    """The manifest's entry of a key or file name.
+
+    Raises:
+        InputError: no such entry.
+    """
+    for item in MANIFEST:
+        if key in (item.key, item.file):
+            return item
+    raise InputError(f"unknown weights {key!r}", expected=", ".join(item.key for item in MANIFEST))
+
+
+def find(key: str) -> Path | None:
+    """Path of the file when it is there (under its published name or an accepted other one)."""
+    item = entry(key)
+    return next((path for name in (item.file, *item.also) if (path := folder() / name).is_file()), None)
+
+
+def problem(path: Path) -> str:
+    """What is wrong with a file at first sight: empty, a web page, a Git-LFS pointer; empty string when nothing is."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        return "it is empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git-LFS pointer, not the file"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "it is a web page, not the file"
+    return ""
+
+
+def require(key: str) -> Path:
+    """Path of a file that must be there.
+
+    Raises:
+        AssetError: it is missing, or plainly not the file; the message says how to get it.
+    """
+    item = entry(key)
+    path = find(key)
+    hint = f"bench weights fetch {item.key}   (or copy it to {folder()})"
+    if path is None:
+        raise AssetError(
+            f"the weights {item.key!r} are not there",
+            path=folder() / item.file,
+            expected=f"{item.file} from {item.source} ({item.licence})",
+            found="no such file",
+            hint=hint,
+        )
+    wrong = problem(path)
+    if wrong:
+        raise AssetError(f"the weights {item.key!r} cannot be used: {wrong}", path=path, hint=hint)
+    return path
