@@ -173,9 +173,7 @@ def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, t
             inverse = g0 + g1 + g2
             if not (g0 >= 0 and g1 >= 0 and g2 >= 0 and invz[y, x] < np.float32(inverse) <= 1 / near):
                 continue
-            if alpha_level.shape[0] and _is_transparent(
-                t, g0, g1, g2, alpha_level, texels, levels, clamp, uv, sample
-            ):
+            if alpha_level.shape[0] and _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv, sample):
                 continue
             invz[y, x] = inverse
             tri[y, x] = t

@@ -113,3 +113,12 @@ class Light:
         polynomial = self.polynomial.copy()
         polynomial[1:4] = rotation.T @ self.polynomial[1:4]  # only the constant and linear terms turn with the camera
         return Light(polynomial, self.directions @ rotation, self.intensities, self.specular, self.shininess, False)
+
+    def diffuse(self, normals: np.ndarray) -> np.ndarray:
+        """Diffuse light float64 `[N, 3]` on surfaces with unit world normals `[N, 3]`; 1 everywhere for flat light."""
+        n = np.asarray(normals, np.float64)
+        if self.unlit:
+            return np.ones((len(n), 3))
+        x, y, z = n.T
+        terms = np.stack([np.ones_like(x), x, y, z, x * y, y * z, z * z, x * z, x * x - y * y], axis=1)
+        return terms @ self.polynomial + np.maximum(n @ self.directions.T, 0) @ self.intensities

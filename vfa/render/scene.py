@@ -175,9 +175,7 @@ def create_renderer(
         AssetError: if the pyrender backend is asked for and pyrender or OpenGL is missing.
     """
     if renderer == "cpu":
-        return MeshRenderer(
-            triangles, appearance, camera, light=light, supersample=supersample, background=background
-        )
+        return MeshRenderer(triangles, appearance, camera, light=light, supersample=supersample, background=background)
     if renderer == "pyrender":
         from vfa.render.pyrender_backend import PyrenderRenderer
 
