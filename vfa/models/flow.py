@@ -1,4 +1,4 @@
-"""The flow generator: raw flow logits to one dense flow, the warped source and its inpainting (the distilled student)."""
+"""The flow generator (the distilled student): raw flow logits to one dense flow, the warped source, its inpainting."""
 
 from __future__ import annotations
 
