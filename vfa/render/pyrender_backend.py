@@ -18,7 +18,7 @@ from vfa.render.camera import Camera
 from vfa.render.light import Light
 from vfa.render.rasterizer import check_triangles, near_plane
 from vfa.render.scene import DEFAULT_BACKGROUND, Background, MeshRenderer, Rendered, background_image
-from vfa.render.texture import CLAY
+from vfa.render.texture import CLAY, within_border
 
 _LIBRARIES = {"egl": ("libEGL.so.1", "libEGL.so"), "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so")}
 _HINT = "apt-get install libegl1 libgl1-mesa-dri (or libosmesa6), or use --renderer cpu"
@@ -102,7 +102,9 @@ class PyrenderRenderer:
             image, texture = look.texture(index), None
             if image is not None and look.corner_uv is not None:
                 channels = "RGBA" if image.shape[2] == 4 else "RGB"
-                texture = self._pyrender.Texture(source=image, source_channels=channels)
+                wrap = 33071 if within_border(look.corner_uv) else 10497  # GL_CLAMP_TO_EDGE, GL_REPEAT
+                sampler = self._pyrender.Sampler(wrapS=wrap, wrapT=wrap)
+                texture = self._pyrender.Texture(source=image, source_channels=channels, sampler=sampler)
             shown = self._pyrender.MetallicRoughnessMaterial(
                 baseColorFactor=base / 255.0, baseColorTexture=texture, doubleSided=True
             )

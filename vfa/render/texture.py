@@ -75,9 +75,14 @@ def pack(appearance: Appearance, n_triangles: int) -> Surface:
         levels=np.array(levels, np.int32).reshape(-1, 3),
         first_level=first,
         level_count=number,
-        clamp=bool(uv.size == 0 or (uv.min() >= -1e-4 and uv.max() <= 1 + 1e-4)),
+        clamp=within_border(uv),
         alpha_level=_alpha_levels(images, base, first, material, n_triangles),
     )
+
+
+def within_border(uv: np.ndarray) -> bool:
+    """True if no coordinate asks for a repeated texture."""
+    return bool(uv.size == 0 or (uv.min() >= -1e-4 and uv.max() <= 1 + 1e-4))
 
 
 def _mip_chain(image: np.ndarray) -> list[np.ndarray]:
