@@ -130,33 +130,3 @@ def ssim_ffmpeg(prediction: Planes, target: Planes) -> np.ndarray:
         [[ssim_plane(a[t], b[t]) for t in range(len(a))] for a, b in zip(prediction, target, strict=True)]
     )
     return mean_over_planes(scores, prediction)
-
-
-def rgb_to_yuv420(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Planes of RGB frames, for frames that never were YUV (BT.601, limited range, chroma averaged over 2x2).
-
-    A decoded video's own planes are the right input of the `ffmpeg` variants; this conversion is for arrays.
-
-    Args:
-        frames: uint8 `[T, H, W, 3]`; an odd last row or column is repeated for chroma.
-
-    Returns:
-        Y `[T, H, W]`, U and V `[T, ceil(H/2), ceil(W/2)]`, uint8.
-    """
-    from bench.metrics.functional.checks import as_frames
-
-    rgb = as_frames(frames, "frames").astype(np.float32)
-    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-    luma = 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
-    chroma_u = 128 + (-37.797 * red - 74.203 * green + 112.0 * blue) / 255
-    chroma_v = 128 + (112.0 * red - 93.786 * green - 18.214 * blue) / 255
-
-    def halve(plane: np.ndarray) -> np.ndarray:
-        _, height, width = plane.shape
-        plane = np.pad(plane, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
-        return (plane[:, ::2, ::2] + plane[:, 1::2, ::2] + plane[:, ::2, 1::2] + plane[:, 1::2, 1::2]) / 4
-
-    def to_bytes(plane: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(plane), 0, 255).astype(np.uint8)
-
-    return to_bytes(luma), to_bytes(halve(chroma_u)), to_bytes(halve(chroma_v))

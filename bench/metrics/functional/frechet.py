@@ -87,7 +87,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         InputError: empty, not finite, or dimensions differ.
 
     Example:
-        >>> frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [7.0]])).__round__(9)  # 16 + (sqrt 2 - sqrt 8)^2
+        >>> round(frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [7.0]])), 9)  # 16 + (sqrt 2 - sqrt 8)^2
         18.0
     """
     sets = [as_float(x, name, (None, None)) for x, name in ((first, "first features"), (second, "second features"))]

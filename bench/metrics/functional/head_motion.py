@@ -93,29 +93,24 @@ def beat_align(audio_beats: np.ndarray, motion: np.ndarray, *, sigma: float = BE
     return float(np.exp(-(nearest**2) / (2.0 * sigma**2)).mean())
 
 
-def audio_beats(envelope: np.ndarray, rate: float, *, min_interval: float = 0.2) -> np.ndarray:
-    """Beats of speech: prominent peaks of the onset strength of a loudness envelope.
+def audio_beats(onset: np.ndarray, rate: float, *, min_interval: float = 0.2) -> np.ndarray:
+    """Beats of speech: peaks of an onset curve that stand out by its standard deviation.
 
-    Onset strength is the positive first difference of the log envelope; peaks stand out by at least one standard
-    deviation and are at least `min_interval` apart. (The dance benchmark reads beats from stored music features.)
+    (The dance benchmark reads beats from stored music features; for speech there is no reference.)
 
     Args:
-        envelope: `[N]` non-negative loudness (RMS).
-        rate: samples of the envelope for each second.
-        min_interval: seconds.
+        onset: onset strength `[N]`, such as the spectral flux.
+        rate: samples of the curve for each second.
+        min_interval: least time between beats in seconds.
 
     Returns:
         float64 `[B]` seconds.
 
     Raises:
-        InputError: an empty envelope.
+        InputError: an empty curve.
     """
     from scipy.signal import find_peaks
 
-    values = as_float(envelope, "audio envelope", (None,))
-    peak = values.max()
-    if not peak > 0 or len(values) < 3:
-        return np.empty(0)
-    onset = np.maximum(np.diff(np.log(np.maximum(values, 1e-3 * peak))), 0.0)
-    peaks, _ = find_peaks(onset, prominence=onset.std(), distance=max(1, round(min_interval * rate)))
-    return (peaks + 1) / rate
+    values = as_float(onset, "onset curve", (None,))
+    peaks, _ = find_peaks(values, prominence=max(values.std(), 1e-12), distance=max(1, round(min_interval * rate)))
+    return peaks / rate

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -20,11 +21,10 @@ SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 @dataclass(frozen=True)
 class PristineModel:
-    """Gaussian of pristine statistics: mean float64 `[36]`, covariance `[36, 36]`, MSCN window `[7, 7]`."""
+    """Gaussian of pristine statistics: mean float64 `[36]` and covariance `[36, 36]`."""
 
     mean: np.ndarray
     covariance: np.ndarray
-    window: np.ndarray
 
     def __post_init__(self) -> None:
         if self.mean.shape != (N_FEATURES,) or self.covariance.shape != (N_FEATURES, N_FEATURES):
@@ -35,7 +35,7 @@ class PristineModel:
             )
 
 
-def default_window() -> np.ndarray:
+def contrast_window() -> np.ndarray:
     """7x7 Gaussian of sigma 7/6 that sums to 1."""
     offset = np.arange(-3, 4)
     weights = np.exp(-(offset**2) / (2 * (7 / 6) ** 2))
@@ -48,10 +48,11 @@ def luma(frames: np.ndarray) -> np.ndarray:
     return np.round(as_frames(frames, "frames") @ np.array([0.299, 0.587, 0.114]))
 
 
-def local_contrast(image: np.ndarray, window: np.ndarray) -> np.ndarray:
+def local_contrast(image: np.ndarray) -> np.ndarray:
     """Mean-subtracted contrast-normalised coefficients, float64 `[H, W]`, borders replicated."""
     import cv2
 
+    window = contrast_window()
     mean = cv2.filter2D(image, -1, window, borderType=cv2.BORDER_REPLICATE)
     square = cv2.filter2D(image * image, -1, window, borderType=cv2.BORDER_REPLICATE)
     return (image - mean) / (np.sqrt(np.abs(square - mean * mean)) + 1.0)
@@ -108,12 +109,11 @@ def fit_aggd(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return alpha, left * scale, right * scale
 
 
-def block_features(image: np.ndarray, window: np.ndarray | None = None) -> np.ndarray:
+def block_features(image: np.ndarray) -> np.ndarray:
     """The 36 statistics of each 96x96 block at two scales.
 
     Args:
         image: float64 `[H, W]`, 0 to 255; the incomplete blocks at the right and bottom are dropped.
-        window: MSCN window `[7, 7]`.
 
     Returns:
         float64 `[B, 36]`; rows of flat blocks hold NaN; B is 0 for an image smaller than a block.
@@ -122,10 +122,9 @@ def block_features(image: np.ndarray, window: np.ndarray | None = None) -> np.nd
     if rows * columns == 0:
         return np.empty((0, N_FEATURES))
     image = np.ascontiguousarray(image[: rows * BLOCK, : columns * BLOCK], dtype=np.float64)
-    window = default_window() if window is None else window
     scales = []
     for side in (BLOCK, BLOCK // 2):
-        normalised = local_contrast(image, window)
+        normalised = local_contrast(image)
         blocks = normalised.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side, side)
         scales.append(_scale_features(blocks))
         image = halve(image)
@@ -147,6 +146,40 @@ def _scale_features(blocks: np.ndarray) -> np.ndarray:
     return np.stack(features, axis=1)
 
 
+def load_pristine(path: str | Path) -> PristineModel:
+    """Read published pristine parameters.
+
+    Args:
+        path: `niqe_modelparameters.mat` (arrays `mu_prisparam`, `cov_prisparam`) or `niqe_pris_params.npz`
+            (`mu_pris_param`, `cov_pris_param`).
+
+    Raises:
+        InputError: the file cannot be read, lacks an array, or has other shapes.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
+        else:
+            from scipy.io import loadmat
+
+            arrays = loadmat(path)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise InputError("not a NIQE parameter file", path=path, expected=".mat or .npz", found=str(error)) from error
+    found = {key.replace("_", ""): value for key, value in arrays.items()}
+    if "muprisparam" not in found or "covprisparam" not in found:
+        raise InputError(
+            "not a NIQE parameter file",
+            path=path,
+            expected="arrays mu_prisparam and cov_prisparam",
+            found=", ".join(sorted(arrays)) or "no arrays",
+        )
+    return PristineModel(
+        np.asarray(found["muprisparam"], np.float64).ravel(), np.asarray(found["covprisparam"], np.float64)
+    )
+
+
 def fit_pristine(features: np.ndarray) -> PristineModel:
     """Gaussian of block statistics, for `niqe_gt_lite`: fitted on the ground truth's own frames.
 
@@ -163,7 +196,7 @@ def fit_pristine(features: np.ndarray) -> PristineModel:
             expected="at least 2 textured blocks of 96x96",
             found=str(len(complete)),
         )
-    return PristineModel(complete.mean(0), np.cov(complete, rowvar=False), default_window())
+    return PristineModel(complete.mean(0), np.cov(complete, rowvar=False))
 
 
 def niqe_distance(features: np.ndarray, pristine: PristineModel) -> float:
@@ -188,4 +221,4 @@ def niqe_distance(features: np.ndarray, pristine: PristineModel) -> float:
 
 def niqe(image: np.ndarray, pristine: PristineModel) -> float:
     """NIQE of one gray image `[H, W]`, 0 to 255 (see `luma`); at least 96x192 pixels, otherwise NaN."""
-    return niqe_distance(block_features(image, pristine.window), pristine)
+    return niqe_distance(block_features(image), pristine)
