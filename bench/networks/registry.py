@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,59 +17,77 @@ if TYPE_CHECKING:
 # name -> (module, factory). A factory takes no argument and returns a freshly constructed torch module; the module
 # may define `adapt_state(state)`, which maps the published key layout to its own.
 _FACTORIES: dict[str, tuple[str, str]] = {
-    "fid_inception": ("fid_inception", "FIDInception"),
-    "syncnet": ("syncnet", "SyncNet"),
-    "hopenet": ("hopenet", "Hopenet"),
-    "facerecon_resnet50": ("facerecon", "FaceReconResNet50"),
+    "amt_s": ("amt", "AMTSmall"),
     "arcface_iresnet100": ("arcface", "iresnet100"),
+    "clip_vit_b32": ("clip", "clip_vit_b32"),
+    "clip_vit_l14": ("clip", "clip_vit_l14"),
+    "dino_vitb16": ("dino", "DINOViTB16"),
     "emonet_5": ("emonet", "emonet_5"),
     "emonet_8": ("emonet", "emonet_8"),
+    "facerecon_resnet50": ("facerecon", "FaceReconResNet50"),
+    "fan_68": ("fan", "FAN"),
+    "fid_inception": ("fid_inception", "FIDInception"),
+    "hopenet": ("hopenet", "Hopenet"),
+    "laion_aesthetic": ("aesthetic", "AestheticHead"),
+    "lpips_alex": ("lpips", "lpips_alex"),
+    "lpips_vgg": ("lpips", "lpips_vgg"),
+    "musiq": ("musiq", "MUSIQ"),
+    "raft": ("raft", "RAFT"),
+    "s3fd": ("s3fd", "s3fd"),
+    "s3fd_fan": ("s3fd", "s3fd_fan"),
+    "syncnet": ("syncnet", "SyncNet"),
+}
+# name -> (module, class) of networks whose file carries its own graph; the class takes the path.
+_FILES: dict[str, tuple[str, str]] = {
+    "arcface_onnx": ("arcface_onnx", "ArcFaceONNX"),
+    "fid_inception_ts": ("scripted", "FIDInceptionScript"),
+    "i3d": ("scripted", "I3DScript"),
 }
 
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A network that came from a file.
+    """A network that came from files.
 
     Attributes:
         name: registry name.
-        network: the torch module, in eval mode, without gradients.
-        path: the file read.
-        sha256: hash of the whole file, to be stored with every score.
+        network: called with its inputs, it returns a dict of tensors.
+        hashes: sha256 of each file by file name, to be stored with every score.
     """
 
     name: str
-    network: nn.Module
-    path: Path
-    sha256: str
+    network: Any
+    hashes: dict[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the main file."""
+        return next(iter(self.hashes.values()))
 
 
 def network_names() -> tuple[str, ...]:
     """All registered names, sorted."""
-    return tuple(sorted(_FACTORIES))
+    return tuple(sorted({**_FACTORIES, **_FILES}))
 
 
 def create_network(name: str, *, device: str = "cpu") -> nn.Module:
     """Construct an untrained network; `device="meta"` gives names and shapes without memory.
 
     Args:
-        name: one of `network_names()`.
+        name: one of `network_names()` that is built from a state dict.
         device: torch device on which parameters are created.
     Raises:
-        InputError: the name is unknown; near names are listed.
+        InputError: the name is unknown (near names are listed), or the network exists only as a file.
     """
+    _check_name(name)
+    if name in _FILES:
+        raise InputError(
+            f"{name} is not built from a state dict", expected="its file, which holds the graph", hint="load_network"
+        )
     import torch
 
-    if name not in _FACTORIES:
-        near = difflib.get_close_matches(str(name), _FACTORIES, n=3, cutoff=0.4)
-        raise InputError(
-            f"unknown network {name!r}",
-            expected="one of " + ", ".join(network_names()),
-            hint=f"did you mean {' or '.join(near)}?" if near else None,
-        )
-    module, factory = _FACTORIES[name]
     with torch.device(device):
-        network = getattr(importlib.import_module(f"bench.networks.{module}"), factory)()
+        network = _resolve(_FACTORIES[name])()
     return network.eval().requires_grad_(False)
 
 
@@ -88,27 +106,63 @@ def build_network(name: str, state_dict: Mapping[str, Any], *, path: str | Path 
         InputError: unknown name.
         CheckpointError: missing or extra keys, wrong shapes, values that are not finite.
     """
+    network = create_network(name, device="meta")
+
     from bench.networks.strict import load_strict
 
-    network = create_network(name, device="meta")
     load_strict(network, state_dict, name=name, path=path)
     return network
 
 
-def load_network(name: str, path: str | Path, *, device: str = "cpu", sha256: str | None = None) -> LoadedNetwork:
-    """Read a published weight file and build the network it belongs to.
+def load_network(
+    name: str,
+    path: str | Path,
+    *,
+    parts: Sequence[str | Path] = (),
+    device: str = "cpu",
+    sha256: str | None = None,
+) -> LoadedNetwork:
+    """Read the published weight file(s) and build the network they belong to.
 
     Args:
         name: one of `network_names()`.
-        path: the file as published (torch, TorchScript archive or safetensors).
-        device: where the network is to run.
-        sha256: expected hash of the file; checked before anything is decoded.
+        path: the file as published (torch, TorchScript archive, safetensors or ONNX).
+        parts: further files that complete the state dict, such as the heads of LPIPS.
+        device: where the network is to run (ONNX networks choose for themselves).
+        sha256: expected hash of the main file, or its leading digits; checked before anything is decoded.
     Raises:
-        AssetError: the file is absent.
-        CheckpointError: the file is damaged, is not a weight file, has another hash or belongs to another network.
+        InputError: unknown name.
+        AssetError: a file is absent.
+        CheckpointError: a file is damaged, is no weight file, has another hash or belongs to another network.
     """
-    from bench.networks.checkpoint import read_checkpoint
+    from bench.networks.checkpoint import check_file, read_checkpoint
 
-    checkpoint = read_checkpoint(path, sha256=sha256)
-    network = build_network(name, checkpoint.state, path=path)
-    return LoadedNetwork(name, network.to(device), Path(path), checkpoint.sha256)
+    _check_name(name)
+    if name in _FILES:
+        hashes = {Path(path).name: check_file(path, sha256=sha256)}
+        network = _resolve(_FILES[name])(path)
+    else:
+        checkpoint = read_checkpoint(path, sha256=sha256)
+        hashes, state = {Path(path).name: checkpoint.sha256}, dict(checkpoint.state)
+        for part in parts:
+            checkpoint = read_checkpoint(part)
+            hashes[Path(part).name] = checkpoint.sha256
+            state.update(checkpoint.state)
+        network = build_network(name, state, path=path)
+    return LoadedNetwork(name, network.to(device) if hasattr(network, "to") else network, hashes)
+
+
+def _check_name(name: str) -> None:
+    if name in _FACTORIES or name in _FILES:
+        return
+    near = difflib.get_close_matches(str(name), network_names(), n=3, cutoff=0.4)
+    raise InputError(
+        f"unknown network {name!r}",
+        expected="one of " + ", ".join(network_names()),
+        hint=f"did you mean {' or '.join(near)}?" if near else None,
+    )
+
+
+def _resolve(entry: tuple[str, str]) -> Any:
+    module, attribute = entry
+    return getattr(importlib.import_module(f"bench.networks.{module}"), attribute)
