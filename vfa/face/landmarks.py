@@ -104,16 +104,19 @@ class FaceLandmarker:
         static: True treats every image alone (portraits, renders); False follows a face from frame to frame.
         min_confidence: detection and tracking threshold in 0..1.
         max_faces: how many faces at most.
+        tiles: in static use, also look in enlarged tiles of the image (slow where there is no face).
 
     Faces smaller than about a quarter of the image are missed by FaceMesh's own short-range detector; they are
-    looked for with the full-range detector, and in static use also in enlarged tiles, and then measured in a crop.
+    looked for with the full-range detector, then in the tiles, and are measured in a crop.
 
     >>> with FaceLandmarker(static=True) as landmarker:
     ...     landmarker.detect(np.zeros((64, 64, 3), np.uint8)) is None
     True
     """
 
-    def __init__(self, *, static: bool = False, min_confidence: float = 0.5, max_faces: int = 1) -> None:
+    def __init__(
+        self, *, static: bool = False, min_confidence: float = 0.5, max_faces: int = 1, tiles: bool = True
+    ) -> None:
         if not 0 < min_confidence <= 1 or max_faces < 1:
             raise InputError(
                 "invalid face detector settings",
@@ -121,6 +124,7 @@ class FaceLandmarker:
                 found=f"min_confidence={min_confidence}, max_faces={max_faces}",
             )
         self.static, self.min_confidence, self.max_faces = static, min_confidence, max_faces
+        self._tiled = static and tiles
         self._noisy = True
         self._closed = False
         self._crop_mesh: Any = None
@@ -202,7 +206,7 @@ class FaceLandmarker:
     def _search(self, square: np.ndarray) -> list[FaceLandmarks]:
         """Faces in crops around what the full-range detector sees in the image or, in static use, in its tiles."""
         boxes = self._find(square)
-        if not boxes and self.static:  # tiles are too slow for videos
+        if not boxes and self._tiled:
             for tile, corner in _tiles(square):
                 boxes += [(box + np.tile(corner, 2), score) for box, score in self._find(tile)]
         if not boxes:
