@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfa.avatar.rig import Eyeball, Jaw, SlitRig
+from vfa.avatar.rig import Eyeball, Jaw, LipWall, SlitRig, in_front
 from vfa.face import topology as face
+from vfa.face.rings import MOUTH
 from vfa.mesh.controllers import Controllers
 
 _CHIN = (152, 148, 377, 175, 199, 200, 171, 396)
 _EARS = (234, 454)
+# Skin between the lips and the nose, and between the lips and the chin.
+_LIP_SURROUNDINGS = (2, 164, 97, 326, 167, 393, 165, 391, 18, 200, 83, 313, 182, 406, 201, 421, 199, 194, 418, 106, 335)
 
 
 def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -105,5 +108,28 @@ def find_jaw(lower: np.ndarray, controllers: Controllers, rest: np.ndarray, axes
     ears = ears[ears >= 0]
     if not len(lower) or not len(chin) or not len(ears):
         return None
+    lip = controllers.rows(MOUTH.lower[-1][3:-3])
+    lip = lip[lip >= 0]
     at = controllers.positions(rest)
-    return Jaw(lower, at[ears].mean(axis=0), chin, at[chin].mean(axis=0))
+    return Jaw(lower, at[ears].mean(axis=0), chin, at[chin].mean(axis=0), lip if len(lip) else chin)
+
+
+def find_lips(
+    controllers: Controllers, rest: np.ndarray, axes: np.ndarray, size: float, upper: np.ndarray, lower: np.ndarray
+) -> LipWall | None:
+    """The lips and the skin around them as the wall that teeth stay behind."""
+    if not len(upper) and not len(lower):
+        return None
+    around = [i for ring in (*MOUTH.upper, *MOUTH.lower) for i in ring]
+    rows = controllers.rows((*around, *_LIP_SURROUNDINGS))
+    wall = controllers.take(rows[rows >= 0])
+    if not len(wall):
+        return None
+    reach = 0.07 * size
+    skin = wall.positions(rest) @ axes.T
+    clearance = []
+    for teeth in (upper, lower):
+        depth = in_front(rest[teeth] @ axes.T, skin, reach)
+        # At rest teeth do not show through: what room there is then is what they need, at most the lips' thickness.
+        clearance.append(np.minimum(skin[:, 2] - depth, 0.06 * size))
+    return LipWall(wall, reach, clearance[0], clearance[1])

@@ -15,6 +15,9 @@ from vfa.motion.motion import Motion
 LIP_FALLOFF = (1.0, 0.8, 0.5, 0.25)
 # Share of a lid's travel that the upper lid takes (landmark-driven lids close from above).
 UPPER_LID_SHARE = 0.85
+# The jaw is at least as far down as this share of the lower lip's drop, less what the lip moves on its own (over the
+# distance of the outer eye corners).
+JAW_FROM_LIP, LIP_SLACK = 1.0, 0.02
 # A lid stays this share of the eyeball's radius away from it.
 LID_CLEARANCE = 0.03
 
@@ -68,12 +71,30 @@ class Jaw:
         hinge: float64 `[3]`, a point on the axis of rotation, which runs along `right`.
         chin: int64 `[C]`, the controllers that show where the jaw is.
         chin_at: float64 `[3]`, their mean place at rest.
+        lip: int64 `[L]`, controllers of the lower edge of the lower lip.
     """
 
     members: np.ndarray
     hinge: np.ndarray
     chin: np.ndarray
     chin_at: np.ndarray
+    lip: np.ndarray
+
+
+@dataclass(frozen=True)
+class LipWall:
+    """What teeth must stay behind.
+
+    Attributes:
+        controllers: those of the lips and the skin around them.
+        reach: how far around a controller it guards, in mesh units.
+        upper_room, lower_room: float64 `[L]`, how far behind each controller the upper and the lower teeth stay.
+    """
+
+    controllers: Controllers
+    reach: float
+    upper_room: np.ndarray
+    lower_room: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -92,6 +113,7 @@ class Rig:
         balls: the eyeballs of `eyes`, None where there is none.
         jaw: lower teeth and tongue, if any.
         still: int64 `[N]`, vertices that only follow the head's rigid motion (upper teeth).
+        lips: what the teeth stay behind, if there are any.
         notes: what was found, for people.
     """
 
@@ -107,6 +129,7 @@ class Rig:
     balls: tuple[Eyeball | None, ...] = ()
     jaw: Jaw | None = None
     still: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    lips: LipWall | None = None
     notes: tuple[str, ...] = ()
 
     def deform(self, motion: Motion) -> np.ndarray:
@@ -117,6 +140,8 @@ class Rig:
             moved[self.still] = self.rest[self.still]
         if self.jaw is not None:
             moved[self.jaw.members] = self._jaw_motion(self.jaw, translation)
+        if self.lips is not None:
+            self._hold_teeth_back(moved, self.lips)
         for ball in self.balls:
             if ball is not None:
                 _keep_outside(moved, ball)
@@ -136,6 +161,9 @@ class Rig:
         """Lower teeth and tongue turn about the hinge as far as the chin came down, and shift sideways with it."""
         right, up, front = self.axes
         shift = translation[jaw.chin].mean(axis=0)
+        # The soft chin lags behind a jaw that opens wide; the lower lip does not.
+        lip = JAW_FROM_LIP * (translation[jaw.lip].mean(axis=0) @ up) + LIP_SLACK * self.size
+        shift = shift + min(lip - shift @ up, 0.0) * up
         arm, moved = jaw.chin_at - jaw.hinge, jaw.chin_at + shift - jaw.hinge
         angle = np.arctan2(arm @ up, arm @ front) - np.arctan2(moved @ up, moved @ front)
         c, s = np.cos(angle), np.sin(angle)
@@ -143,6 +171,28 @@ class Rig:
         x, y, z = offset @ right, offset @ up, offset @ front
         turned = np.outer(x, right) + np.outer(c * y - s * z, up) + np.outer(s * y + c * z, front)
         return jaw.hinge + turned + (shift @ right) * right
+
+
+    def _hold_teeth_back(self, moved: np.ndarray, lips: LipWall) -> None:
+        """Shifts upper and lower teeth back, each as a whole, until no lip is pressed into them."""
+        skin = lips.controllers.positions(moved) @ self.axes.T
+        lower = self.jaw.members if self.jaw is not None else np.empty(0, np.int64)
+        for teeth, room in ((self.still, lips.upper_room), (lower, lips.lower_room)):
+            if len(teeth):
+                depth = in_front(moved[teeth] @ self.axes.T, skin, lips.reach)
+                moved[teeth] -= max(float((depth + room - skin[:, 2]).max()), 0.0) * self.axes[2]
+
+
+def in_front(points: np.ndarray, guards: np.ndarray, reach: float) -> np.ndarray:
+    """float64 `[L]`: the foremost z of points `[N, 3]` within `reach` in x and y of each guard `[L, 3]`.
+
+    Toward the rim of the reach points count less and less far forward, so that nothing jumps when one enters it;
+    minus infinity where there is none.
+    """
+    if not len(points):
+        return np.full(len(guards), -np.inf)
+    away = ((points[None, :, :2] - guards[:, None, :2]) ** 2).sum(axis=2) / (reach * reach)
+    return np.where(away < 1.0, points[None, :, 2] - reach * away**2, -np.inf).max(axis=1)
 
 
 def slit_rigs(controllers: Controllers, rest: np.ndarray) -> tuple[SlitRig, ...]:

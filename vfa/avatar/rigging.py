@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vfa.avatar.anatomy import find_eyeballs, find_jaw, mouth_parts
+from vfa.avatar.anatomy import find_eyeballs, find_jaw, find_lips, mouth_parts
 from vfa.avatar.rig import Rig, slit_rigs
 from vfa.errors import MeshError
 from vfa.face import topology as face
@@ -90,6 +90,7 @@ def build_rig(
     taken = np.concatenate([ball.members for ball in balls if ball is not None] or [np.empty(0, np.int64)])
     upper, lower = mouth_parts(avatar.parts, rest, skin, taken, controllers, mouth, axes, size)
     jaw = find_jaw(lower, controllers, rest, axes)
+    lips = find_lips(controllers, rest, axes, size, upper, lower)
     notes = (
         f"{(controllers.landmark != STATIC).sum()} controllers follow landmarks, "
         f"{(controllers.landmark == STATIC).sum()} hold still",
@@ -97,7 +98,8 @@ def build_rig(
     )
     stable = controllers.rows(face.STABLE)
     pivot = controllers.positions(rest)[stable[stable >= 0]].mean(axis=0)
-    return Rig(rest, controllers, deformer, axes, size, pivot, landmarks, mouth, tuple(eyes), balls, jaw, upper, notes)
+    eyes = tuple(eyes)
+    return Rig(rest, controllers, deformer, axes, size, pivot, landmarks, mouth, eyes, balls, jaw, upper, lips, notes)
 
 
 def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np.ndarray) -> np.ndarray:
@@ -111,7 +113,7 @@ def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np
 
 def _place(landmarks, raster, triangles, solver, rest, camera, candidates) -> Controllers:
     """One controller per face landmark; those of lips and lids on their own side of the slit."""
-    sided = {i for slit in SLITS for ring in slit.upper + slit.lower for i in ring}
+    sided = {i for slit in SLITS for ring in (slit.corners, *slit.upper, *slit.lower) for i in ring}
     plain = np.array([i for i in range(face.N_MESH_POINTS) if i not in sided])
     reach = 0.03 * np.ptp(landmarks[:, 0])
     found = hit(landmarks[plain, :2], plain, raster, triangles, reach)
@@ -120,7 +122,7 @@ def _place(landmarks, raster, triangles, solver, rest, camera, candidates) -> Co
     screen = camera.project(rest)
     for slit in SLITS:
         groups.append(_place_slit(slit, landmarks, raster, triangles, solver, screen, candidates))
-    return one_per_vertex(Controllers.join(*groups))
+    return one_per_vertex(Controllers.join(*groups), first=[i for slit in SLITS for i in slit.corners])
 
 
 def _place_slit(slit: Slit, landmarks, raster, triangles, solver, screen, candidates) -> Controllers:
@@ -144,7 +146,9 @@ def _place_slit(slit: Slit, landmarks, raster, triangles, solver, screen, candid
         return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
     to_upper, to_lower = solver.distance(seeds[0]), solver.distance(seeds[1])
     vertices, pixels, names = [], [], []
-    for side, mine in ((slit.upper, to_upper < to_lower), (slit.lower, to_lower < to_upper)):
+    anywhere = np.ones(len(around), bool)
+    sides = ((slit.corners,), anywhere), (slit.upper, to_upper < to_lower), (slit.lower, to_lower < to_upper)
+    for side, mine in sides:
         pool = np.flatnonzero(around & mine)
         if not len(pool):
             continue

@@ -98,11 +98,12 @@ def hit(pixels: np.ndarray, landmark: np.ndarray, raster, triangles: np.ndarray,
     )
 
 
-def one_per_vertex(controllers: Controllers) -> Controllers:
-    """Keeps, of the controllers that share their nearest vertex, the one that is closest to it."""
-    order = np.argsort(-controllers.barycentric.max(axis=1), kind="stable")
-    _, first = np.unique(controllers.nearest_vertex[order], return_index=True)
-    return controllers.take(np.sort(order[first]))
+def one_per_vertex(controllers: Controllers, first: list[int] | None = None) -> Controllers:
+    """Keeps, of the controllers that share their nearest vertex, one of the landmarks `first`, else the closest."""
+    preferred = np.isin(controllers.landmark, first or [])
+    order = np.lexsort((-controllers.barycentric.max(axis=1), ~preferred))
+    _, kept = np.unique(controllers.nearest_vertex[order], return_index=True)
+    return controllers.take(np.sort(order[kept]))
 
 
 def farthest_points(points: np.ndarray, count: int, start: np.ndarray | None = None) -> np.ndarray:
