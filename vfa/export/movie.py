@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vfa.errors import InputError
 from vfa.media.writers import ColorWriter
@@ -39,8 +39,8 @@ class SoundTrack:
         if not path.is_file():
             raise InputError("the sound's file is missing", path=path)
         self.path = path
-        self.source = open_container(path, sound=True)
-        self.stream = self.source.streams.audio[0] if self.source.streams.audio else None
+        self.source: Any = open_container(path, sound=True)
+        self.stream: Any = self.source.streams.audio[0] if self.source.streams.audio else None
         self.start = describe(path).start if self.source.streams.video else Fraction(0)
         self.copied = self.stream is not None and self.stream.codec_context.name == "aac"
 
@@ -88,7 +88,8 @@ class SoundTrack:
         yield from self._through_encoder(None)
 
     def _through_encoder(self, piece: av.AudioFrame | None) -> Iterator[tuple[Fraction, av.Packet]]:
-        for packet in self.target.encode(piece):
+        packets: list[Any] = self.target.encode(piece)
+        for packet in packets:
             yield packet.pts * Fraction(packet.time_base), packet
 
     def close(self) -> None:
@@ -144,6 +145,7 @@ class MovieWriter(ColorWriter):
         super().write(image, time)
         if self._sound is not None and self._packets is None:
             self._packets = self._sound.packets(Fraction(time))
+        assert self._first is not None
         self._guard(self._mux_sound, Fraction(time) - self._first)
 
     def _mux_sound(self, until: Fraction) -> None:

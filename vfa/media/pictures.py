@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vfa.errors import DecodeError, InputError, VFAError
+from vfa.media.atomic import discard, temporary_path, write_bytes
 
 COLOR_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 DEPTH_SUFFIXES = (".exr", ".png", ".tif", ".tiff")
@@ -84,22 +85,6 @@ def _read(path: Path, count: int = -1) -> bytes:
         raise InputError("the picture cannot be read", path=path, found=error.strerror) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that it is complete or absent.
-
-    Raises:
-        VFAError: the disk is full or the folder may not be written.
-    """
-    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise VFAError("the file cannot be written", path=path, found=error.strerror) from error
-
-
 def write_picture(path: Path, image: np.ndarray, *, quality: int = 95) -> None:
     """Writes uint8 `[H, W, 3]` RGB or uint8/uint16 `[H, W]` as the format of the suffix (.png, .jpg)."""
     import cv2
@@ -117,12 +102,12 @@ def write_depth_exr(path: Path, depth: np.ndarray) -> None:
     import OpenEXR
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem[:200]}.{os.getpid()}.part.exr")
+    temporary = temporary_path(path, ".exr")
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     try:
         with OpenEXR.File(header, {"Z": np.ascontiguousarray(depth, dtype=np.float32)}) as file:
             file.write(os.fspath(temporary))
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
+        discard(temporary)
         raise VFAError("the file cannot be written", path=path, found=str(error)) from error

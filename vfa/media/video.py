@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,7 +65,8 @@ class Orientation:
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Orientation:
         """Reads the display matrix (16.16 fixed point, row vectors) that phones write instead of turning pixels."""
-        for data in frame.side_data:
+        entries: Iterable[Any] = frame.side_data
+        for data in entries:
             if data.type.name == "DISPLAYMATRIX":
                 a, b, _, c, d = struct.unpack("=9i", bytes(data)[:36])[:5]
                 if abs(a) + abs(d) >= abs(b) + abs(c):

@@ -8,11 +8,12 @@ from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from vfa.errors import InputError, VFAError
+from vfa.media.atomic import discard, temporary_path
 from vfa.media.depth import DepthUnits
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class VideoWriter:
         self._last: Fraction | None = None
         self._count = 0
         self._done = False
-        self._temporary = self.path.with_name(f".{self.path.name[:200]}.{os.getpid()}.part")
+        self._temporary = temporary_path(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = av.open(
@@ -96,7 +97,7 @@ class VideoWriter:
         except (OSError, av.FFmpegError) as error:
             raise self._failed(error) from error
         self._file.metadata.update(metadata or {})
-        stream = self._file.add_stream(codec, rate=rate, options=dict(options))
+        stream: Any = self._file.add_stream(codec, rate=rate, options=dict(options))
         stream.width, stream.height = self._stored_size()
         stream.pix_fmt = pixel_format
         stream.codec_context.time_base = 1 / rate
@@ -187,7 +188,7 @@ class VideoWriter:
         except (OSError, av.FFmpegError):
             pass  # the file goes anyway
         finally:
-            self._temporary.unlink(missing_ok=True)
+            discard(self._temporary)
 
     def __enter__(self: Self) -> Self:
         return self
