@@ -36,7 +36,9 @@ class Avatar:
         content_hash: sha256 of geometry and appearance.
         eyes: eyeballs, where known.
         part_names: group or object name of each part ("" where the file has none).
-        face_box: float32 `[2, 3]`, lowest and highest corner of the face, where one was seen.
+        face_box: float32 `[2, 3]`, lowest and highest corner of the face, where one was seen or guessed.
+        face_places: float32 `[478, 3]`, where the MediaPipe landmarks lie on the surface, likewise.
+        face_certain: False where the detector hardly trusted what it saw.
         face_vertices: int32 `[478]`, the vertex at each MediaPipe landmark (portraits), else None.
         origin: float64 `[3]`, to be added to the vertices to be back in the file's coordinates (before turning).
         rotation: float64 `[3, 3]`, turned the file's axes to face towards +Z.
@@ -53,6 +55,8 @@ class Avatar:
     eyes: list[Eye] = field(default_factory=list)
     part_names: tuple[str, ...] = ("",)
     face_box: np.ndarray | None = None
+    face_places: np.ndarray | None = None
+    face_certain: bool = False
     face_vertices: np.ndarray | None = None
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
@@ -132,7 +136,7 @@ def assemble(
     mesh: RawMesh, name: str, *, origin: np.ndarray, orient: bool = True, landmarker: FaceLandmarker | None = None
 ) -> Avatar:
     """A mended mesh as an avatar: parts, eyes, colours, orientation."""
-    from vfa.avatar.orient import find_face
+    from vfa.avatar.orient import find_face, guess_face
     from vfa.avatar.paint import paint
     from vfa.avatar.parts import find_eyes, label_parts
     from vfa.face.landmarks import FaceLandmarker
@@ -148,7 +152,8 @@ def assemble(
             return given
         return paint(positions, mesh.triangles, parts, names, find_eyes(positions, parts, names))
 
-    positions, rotation, box = mesh.positions, np.eye(3), None
+    positions, rotation = mesh.positions, np.eye(3)
+    sight = None
     if orient:
         own = None if landmarker is not None else FaceLandmarker(static=True, tiles=False)
         try:
@@ -158,8 +163,11 @@ def assemble(
                 own.close()
         if sight is None:
             report.append("no face was found from any side: the mesh keeps the axes of its file (+Z forward, +Y up)")
+            sight = guess_face(positions, mesh.triangles, appearance_at(positions))
+            if sight is not None:
+                report.append("the place of its face is a guess")
         else:
-            positions, rotation, box = positions @ sight.rotation.T, sight.rotation, sight.box.astype(np.float32)
+            positions, rotation = positions @ sight.rotation.T, sight.rotation
             if not np.array_equal(rotation, np.eye(3)):
                 report.append(f"turned to face towards +Z: the file has {sight.name}")
     appearance = appearance_at(positions)
@@ -174,7 +182,9 @@ def assemble(
         report=report,
         eyes=find_eyes(positions, parts, names),
         part_names=tuple(names),
-        face_box=box,
+        face_box=None if sight is None else sight.box.astype(np.float32),
+        face_places=None if sight is None else sight.places.astype(np.float32),
+        face_certain=sight is not None and sight.certain,
         origin=origin,
         rotation=rotation,
     )
