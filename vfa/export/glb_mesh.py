@@ -1,0 +1,109 @@
+"""From a mesh with UVs per triangle corner to glTF's one UV per vertex; colours and textures in glTF's terms."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from vfa.render.appearance import Appearance
+from vfa.render.texture import CLAY, within_border
+
+JPEG_FROM = 256 * 256  # smaller pictures, and those with alpha, are kept without loss
+
+
+@dataclass(frozen=True)
+class SplitMesh:
+    """A mesh whose vertices are copied where triangles disagree on the UV.
+
+    Attributes:
+        source: int32 `[N]`, the original vertex of each; the first V are the originals in their order.
+        triangles: int32 `[F, 3]` into the N vertices.
+        uv: float32 `[N, 2]` with v = 0 at the top, or None.
+    """
+
+    source: np.ndarray
+    triangles: np.ndarray
+    uv: np.ndarray | None
+
+
+def split_vertices(n_vertices: int, triangles: np.ndarray, appearance: Appearance) -> SplitMesh:
+    """Copy vertices that need several UVs, as few times as possible."""
+    if not appearance.has_texture:
+        return SplitMesh(np.arange(n_vertices, dtype=np.int32), np.asarray(triangles, np.int32), None)
+    uv = np.where(np.isfinite(appearance.corner_uv), appearance.corner_uv, 0).astype(np.float32)
+    if appearance.material is not None:
+        plain = [index for index in range(appearance.n_materials) if appearance.texture(index) is None]
+        uv[np.isin(appearance.material, plain)] = 0  # coordinates that nothing reads must not split vertices
+    flat_uv = (uv + 0.0).reshape(-1, 2)  # -0.0 and 0.0 are one coordinate
+    corner = np.asarray(triangles, np.int64).ravel()
+    keys = np.stack([corner, flat_uv[:, 0].view(np.uint32), flat_uv[:, 1].view(np.uint32)], axis=1)
+    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    group = group.reshape(-1)
+    owner = corner[first]  # sorted by vertex: a vertex's first group keeps its place, the others are appended
+    is_copy = np.r_[False, owner[1:] == owner[:-1]]
+    place = np.where(is_copy, n_vertices + np.cumsum(is_copy) - 1, owner)
+    source = np.r_[np.arange(n_vertices), owner[is_copy]].astype(np.int32)
+    vertex_uv = np.zeros((len(source), 2), np.float32)
+    vertex_uv[place] = flat_uv[first]
+    vertex_uv[:, 1] = 1 - vertex_uv[:, 1]
+    return SplitMesh(source, place[group].reshape(-1, 3).astype(np.int32), vertex_uv)
+
+
+def linear(color: np.ndarray) -> np.ndarray:
+    """Display (sRGB) values uint8 or 0..255 to the linear 0..1 that glTF factors and vertex colours mean."""
+    value = np.asarray(color, np.float64) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def linear_vertex_colors(colors: np.ndarray) -> np.ndarray:
+    """uint8 RGB `[N, 3]` to normalised uint16 linear RGBA `[N, 4]`; 8 bits would band in the shadows."""
+    table = np.rint(linear(np.arange(256)) * 65535).astype(np.uint16)
+    return np.concatenate([table[colors], np.full((len(colors), 1), 65535, np.uint16)], axis=1)
+
+
+def encode_image(image: np.ndarray) -> tuple[bytes, str]:
+    """A texture uint8 `[h, w, 3 or 4]` as file bytes and MIME type: JPEG for large opaque pictures, else PNG."""
+    from PIL import Image
+
+    opaque = image.shape[2] == 3 or image[..., 3].min() == 255
+    buffer = io.BytesIO()
+    if opaque and image.shape[0] * image.shape[1] >= JPEG_FROM:
+        Image.fromarray(np.ascontiguousarray(image[..., :3])).save(buffer, "JPEG", quality=95, subsampling=0)
+        return buffer.getvalue(), "image/jpeg"
+    Image.fromarray(np.ascontiguousarray(image[..., :3] if opaque else image)).save(buffer, "PNG")
+    return buffer.getvalue(), "image/png"
+
+
+@dataclass(frozen=True)
+class MaterialLook:
+    """One material in glTF's terms.
+
+    Attributes:
+        factor: linear RGBA.
+        image: texture, or None.
+        alpha: "OPAQUE", "MASK" or "BLEND".
+        clamp: the texture ends at its border instead of repeating.
+    """
+
+    factor: tuple[float, float, float, float]
+    image: np.ndarray | None
+    alpha: str
+    clamp: bool
+
+
+def material_look(appearance: Appearance, index: int) -> MaterialLook:
+    """The look of one material; clay where the mesh has no colours at all."""
+    base = appearance.base_color(index)
+    if appearance.is_plain and appearance.base_colors is None:
+        base = np.array(CLAY, np.uint8)
+    image = appearance.texture(index) if appearance.corner_uv is not None else None
+    alpha = "OPAQUE"
+    if base[3] < 255:
+        alpha = "BLEND"
+    elif image is not None and image.shape[2] == 4 and image[..., 3].min() < 128:
+        alpha = "MASK"
+    factor = (*(float(x) for x in linear(base[:3])), float(base[3]) / 255)
+    clamp = appearance.corner_uv is None or within_border(appearance.corner_uv)
+    return MaterialLook(factor, image, alpha, clamp)
