@@ -129,10 +129,10 @@ def test_trimesh_shows_the_same_picture(tmp_path, kind):
     before = render_mesh(avatar.vertices, avatar.triangles, avatar.appearance, camera, light=Light.flat())
     drawn = np.zeros((96, 96, 3))
     depth = np.full((96, 96), np.inf)
-    for part in trimesh.load(tmp_path / "a.glb", process=False).dump():
+    for part in trimesh.load(tmp_path / "a.glb", process=False).geometry.values():
         visual = part.visual
         if kind == "colors":
-            values = visual.vertex_colors[:, :3] / 255
+            values = np.asarray(visual.vertex_attributes["color"])[:, :3] / 65535
             display = np.where(
                 values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 1e-9) ** (1 / 2.4) - 0.055
             )
