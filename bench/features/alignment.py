@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from bench.features.base import VideoInfo
+from bench.features.reader import stamp
 from vfa.errors import InputError
 
 MODES = ("none", "trim", "resample", "dtw")
@@ -135,9 +136,9 @@ def timeline_pairs(
     prediction: np.ndarray, truth: np.ndarray, *, by_time: bool, partners: list[list[int]] | None = None
 ) -> np.ndarray:
     """Pairs [N,2] from two stored time lines (seconds), by the same rules as the streaming pass."""
-    stamps = [Stamp(i, Fraction(float(t))) for i, t in enumerate(prediction)]
+    stamps = [Stamp(i, stamp(float(t))) for i, t in enumerate(prediction)]
     pairer = Pairer(stamps, by_time=by_time, partners=partners)
-    found = [(item.index, i) for i, t in enumerate(truth) for item in pairer.push(Stamp(i, Fraction(float(t))))]
+    found = [(item.index, i) for i, t in enumerate(truth) for item in pairer.push(Stamp(i, stamp(float(t))))]
     return np.asarray(found, np.int64).reshape(-1, 2)
 
 

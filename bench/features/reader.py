@@ -24,13 +24,18 @@ class StreamFrame:
     """A decoded frame on its way through the extractors.
 
     Attributes:
-        index, time: position in the video; exact seconds since its first frame.
+        index, time: position in the video; seconds since its first frame, in whole microseconds.
         features: `frames` (uint8 [H,W,3]) and `planes` as far as asked for, then what extractors add for this frame.
     """
 
     index: int
     time: Fraction
     features: dict[str, Any] = field(default_factory=dict)
+
+
+def stamp(seconds: float) -> Fraction:
+    """A time in whole microseconds: the form in which streamed and stored time lines pair alike."""
+    return Fraction(round(seconds * 1_000_000), 1_000_000)
 
 
 class VideoReader:
@@ -54,6 +59,7 @@ class VideoReader:
         about = describe(path)
         self.info = VideoInfo(path.name, about.width, about.height, about.rate)
         self.n_frames_hint = about.n_frames
+        self._aspect = about.aspect
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[StreamFrame]:
@@ -62,8 +68,8 @@ class VideoReader:
         VideoReader.passes += 1
         upright: Upright | None = None
         for index, (time, decoded) in enumerate(decode(self.path, warn=self.warnings.append)):
-            upright = upright or Upright(decoded)
-            frame = StreamFrame(index, time)
+            upright = upright or Upright(decoded, self._aspect)
+            frame = StreamFrame(index, stamp(float(time)))
             if "frames" in self.wanted:
                 frame.features["frames"] = upright(decoded)
             if "planes" in self.wanted:

@@ -11,6 +11,9 @@ import torchmetrics
 
 from bench.metrics.base import Metric, VideoScore
 
+HEAD = 5
+"""Columns before the statistics: index, value, frames, missing, number of statistics."""
+
 
 @dataclass(frozen=True)
 class Merged:
@@ -43,17 +46,32 @@ class MetricState(torchmetrics.Metric):
     def update(self, index: int, score: VideoScore) -> None:
         """Adds the score of the video with this index in the run's list of samples."""
         assert score.statistics is not None
-        row = [float(index), score.value, float(score.n_frames), float(score.n_missing), *score.statistics]
-        self.rows.append(torch.tensor([row], dtype=torch.float64))
+        head = [float(index), score.value, float(score.n_frames), float(score.n_missing), float(len(score.statistics))]
+        self.rows.append(torch.tensor([[*head, *score.statistics]], dtype=torch.float64))
+
+    @property
+    def width(self) -> int:
+        """Numbers in the widest row so far."""
+        return max((row.shape[1] for row in self.rows), default=0)
+
+    def pad(self, width: int) -> None:
+        """Makes one table of all rows, of this width on every rank (a rank without videos holds an empty one), since
+        tensors that are gathered must have equal width."""
+        padded = [torch.nn.functional.pad(row, (0, width - row.shape[1])) for row in self.rows]
+        self.rows = [torch.cat([torch.zeros((0, width), dtype=torch.float64), *padded])]
 
     def merged(self) -> Merged:
-        """The rows of all ranks in the order of the videos."""
-        rows = torch.cat(self.rows) if isinstance(self.rows, list) and self.rows else self.rows
-        if isinstance(rows, list) or rows.numel() == 0:
+        """The rows that this state holds (after `sync`: those of all ranks) in the order of the videos."""
+        parts = self.rows if isinstance(self.rows, list) else [self.rows]
+        width = max((part.shape[1] for part in parts), default=0)
+        if width == 0:
             return Merged(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros((0, 2)))
-        table = rows.cpu().numpy()
+        padded = [torch.nn.functional.pad(part, (0, width - part.shape[1])) for part in parts]
+        table = torch.cat(padded).cpu().numpy()
         table = table[np.argsort(table[:, 0], kind="stable")]
-        return Merged(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3], table[:, 4:])
+        known = np.isfinite(table[:, 1])
+        used = int(table[known, HEAD - 1].max()) if known.any() else 0
+        return Merged(table[:, 0].astype(np.int64), *table[:, 1:4].T, table[:, HEAD : HEAD + used])
 
     def compute(self) -> dict[str, float]:
         """The two aggregations: `pooled` over all frames, and `video_mean` over the videos that gave a number."""

@@ -1,0 +1,251 @@
+"""The command `bench`: scores folders of generated faces and reports on them."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vfa.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, VFAError
+
+app = typer.Typer(
+    name="bench",
+    help="Scores generated talking faces: decode once, lose nothing, say what each number means.",
+    epilog="""Examples:\n
+    bench evaluate --pred generated/ --gt real/ --out results/\n
+    bench report results/ --format html\n
+    bench list metrics""",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(help="Weight files that may not be redistributed: list, fetch, verify.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+
+
+class Suite(str, Enum):
+    """Layouts of a benchmark folder."""
+
+    plain = "plain"
+    avatar = "avatar"
+    talking_head = "talking-head"
+    micro = "micro"
+
+
+class Align(str, Enum):
+    """How frames of a pair find each other."""
+
+    none = "none"
+    trim = "trim"
+    resample = "resample"
+    dtw = "dtw"
+
+
+class Overwrite(str, Enum):
+    """What to do about records of an earlier run."""
+
+    never = "never"
+    missing = "missing"
+    always = "always"
+
+
+class Format(str, Enum):
+    """Formats of a report."""
+
+    html = "html"
+    md = "md"
+    csv = "csv"
+    latex = "latex"
+
+
+class Topic(str, Enum):
+    """What `bench list` lists."""
+
+    metrics = "metrics"
+    methods = "methods"
+    suites = "suites"
+    weights = "weights"
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options of all commands."""
+    context.obj = debug
+
+
+@app.command()
+def evaluate(
+    pred: Annotated[Path, typer.Option(help="Folder of generated videos (sub-folders are methods).")],
+    gt: Annotated[Path | None, typer.Option(help="Folder of the ground truth.")] = None,
+    suite: Annotated[Suite, typer.Option(help="Layout of the folders.")] = Suite.plain,
+    metrics: Annotated[str, typer.Option(help="Names with commas; all that can run by default.")] = "all",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("bench_results"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; scores do not depend on it.")] = 1,
+    align: Annotated[Align, typer.Option(help="How frames of a pair find each other.")] = Align.resample,
+    band: Annotated[float, typer.Option(min=0, help="Half width of the warp's band in seconds (--align dtw).")] = 0.2,
+    max_drop: Annotated[float, typer.Option(min=0, max=1, help="Share of frames that may stay unpaired.")] = 0.1,
+    overwrite: Annotated[Overwrite, typer.Option(help="Redo nothing, what is absent or failed, or all.")] = (
+        Overwrite.missing
+    ),
+    reference: Annotated[bool, typer.Option(help="Score the ground truth itself by unpaired metrics.")] = True,
+    cache: Annotated[Path | None, typer.Option(help="Feature cache to share between runs.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would run and stop.")] = False,
+) -> None:
+    """Scores generated videos against the ground truth; goes on where an earlier run stopped.
+
+    Example: bench evaluate --pred generated/ --gt real/ --metrics psnr,ssim,lmd --workers 4 --out results/
+    """
+    from bench.commands.evaluate import run_evaluate
+
+    code = run_evaluate(
+        pred=pred,
+        truth=gt,
+        suite=suite.value,
+        metrics=metrics,
+        out=out,
+        workers=workers,
+        align=align.value,
+        band=band,
+        max_drop=max_drop,
+        overwrite=overwrite.value,
+        reference=reference,
+        cache=cache,
+        seed=seed,
+        plan_only=plan,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def process(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of videos, or one video.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Gets face_videos/ and face_images/.")],
+    detector: Annotated[str, typer.Option(help="mediapipe, or dwpose (ONNX files, see bench weights).")] = "mediapipe",
+    size: Annotated[int, typer.Option(min=32, max=2048, help="Side of the crops in pixels.")] = 512,
+    bgr_compat: Annotated[bool, typer.Option(help="Feed DWPose BGR as its demo does, not RGB.")] = False,
+    images: Annotated[bool, typer.Option(help="Also write face_images/<stem>/00000.png ...")] = True,
+    overwrite: Annotated[bool, typer.Option(help="Do again what is there already.")] = False,
+) -> None:
+    """Cuts the face region out of videos: one square box per video, as the avatar benchmark lays them out.
+
+    Example: bench process gt_test/ benchmark/
+    """
+    from bench.commands.process import run_process
+
+    raise typer.Exit(run_process(source, out, detector, size, bgr_compat, images, overwrite))
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders made by bench evaluate.")],
+    format: Annotated[Format, typer.Option(help="html writes report.html; the others print.")] = Format.md,
+    out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
+    published: Annotated[bool, typer.Option(help="Add the tables that the seed benchmarks published.")] = True,
+    strips: Annotated[bool, typer.Option(help="Worst frames and side-by-side strips (html; decodes again).")] = True,
+) -> None:
+    """Shows the results of one or more runs.
+
+    Example: bench report results/ --format html
+    """
+    from bench.commands.report import run_report
+
+    raise typer.Exit(run_report(folders, format.value, out, published, strips))
+
+
+@app.command("list")
+def list_(
+    topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.metrics,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With definitions and references.")] = False,
+) -> None:
+    """Lists metrics, methods, suites or weights.
+
+    Example: bench list metrics -v
+    """
+    from bench.commands.listing import run_list
+
+    raise typer.Exit(run_list(topic.value, verbose))
+
+
+@app.command()
+def doctor() -> None:
+    """Checks this machine: packages, video codecs, face landmarks, weights, space; says what is missing."""
+    from bench.commands.doctor import run_doctor
+
+    raise typer.Exit(run_doctor())
+
+
+@app.command()
+def selftest(
+    gt: Annotated[Path, typer.Option(help="Folder of real videos.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("bench_selftest"),
+    metrics: Annotated[str, typer.Option(help="Names with commas; all that can run by default.")] = "all",
+    workers: Annotated[int, typer.Option(min=1)] = 1,
+    limit: Annotated[int, typer.Option(min=1, help="Videos to use at most.")] = 8,
+) -> None:
+    """Shows what each metric reacts to: real videos against themselves, another video, a frozen and a shifted copy.
+
+    Example: bench selftest --gt real/ --out selftest/
+    """
+    from bench.commands.selftest import run_selftest
+
+    raise typer.Exit(run_selftest(gt, out, metrics, workers, limit))
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """Lists weight files, their licences and whether they are here."""
+    from bench.commands.listing import run_list
+
+    raise typer.Exit(run_list("weights", True))
+
+
+@weights_app.command("fetch")
+def weights_fetch(
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys of `bench weights list`; all when none.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
+) -> None:
+    """Downloads weight files, resuming broken downloads, and checks them.
+
+    Example: bench weights fetch niqe
+    """
+    from bench.commands.weights import run_fetch
+
+    raise typer.Exit(run_fetch(keys or [], offline))
+
+
+@weights_app.command("verify")
+def weights_verify(
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys of `bench weights list`; all when none.")] = None,
+) -> None:
+    """Checks the weight files that are here."""
+    from bench.commands.weights import run_verify
+
+    raise typer.Exit(run_verify(keys or []))
+
+
+def main() -> None:
+    """The console script: runs the command and turns known failures into messages and exit codes."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except VFAError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"internal error: {type(error).__name__}: {error}\n  try: again with --debug", err=True)
+        sys.exit(EXIT_INTERNAL)

@@ -1,0 +1,67 @@
+"""Ranks of a run over several processes or machines, by Lightning Fabric; one rank when there is no launcher."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class Ranks:
+    """This process among those of the run.
+
+    Attributes:
+        rank, size: number of this process, and how many there are. fabric: Lightning's handle, None for one process.
+    """
+
+    rank: int = 0
+    size: int = 1
+    fabric: Any = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this rank prints and writes the results."""
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        """Waits for all ranks."""
+        if self.fabric is not None:
+            self.fabric.barrier()
+
+    def largest(self, value: int) -> int:
+        """The largest value of all ranks."""
+        if self.fabric is None:
+            return value
+        import torch
+
+        return int(self.fabric.all_reduce(torch.tensor(value), reduce_op="max"))
+
+    def share(self, items: Sequence[T], costs: Sequence[float]) -> list[T]:
+        """The items of this rank: dear ones first, each to the rank with the least so far; the same on all ranks."""
+        load = [0.0] * self.size
+        mine: list[int] = []
+        for index in sorted(range(len(items)), key=lambda i: (-costs[i], i)):
+            rank = load.index(min(load))
+            load[rank] += max(costs[index], 1.0)
+            if rank == self.rank:
+                mine.append(index)
+        return [items[index] for index in sorted(mine)]
+
+
+def launch() -> Ranks:
+    """Joins the other processes that torchrun or SLURM started; alone without them."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if "LOCAL_RANK" not in os.environ:
+        world = int(os.environ.get("SLURM_NTASKS", "1")) if "SLURM_PROCID" in os.environ else 1
+    if world <= 1:
+        return Ranks()
+    from lightning_fabric import Fabric
+
+    local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or world)
+    fabric = Fabric(accelerator="cpu", strategy="ddp", devices=local, num_nodes=max(1, world // local))
+    fabric.launch()
+    return Ranks(fabric.global_rank, fabric.world_size, fabric)

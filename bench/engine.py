@@ -1,0 +1,348 @@
+"""A run of the benchmark on one page: plan, score what is not scored yet, merge, write."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bench.distributed import Ranks, launch
+from bench.features.reader import VideoReader
+from bench.metrics.base import Metric
+from bench.plan import Plan, make_plan
+from bench.pool import run_jobs
+from bench.records import failed_record
+from bench.scoring import Group, Settings, fingerprint, make_extraction, score_group
+from bench.statistics import empty_row, row_of, score_from_record
+from bench.store import SCHEMA, Journal, RunFolder, dumps, file_hash, plain_json, write_text
+from bench.suites.sample import Sample, SampleList
+from vfa.errors import VFAError
+
+OVERWRITE = ("never", "missing", "always")
+GROUP_SIZE = 8
+"""Predictions of one ground truth that are decoded side by side; memory grows with it."""
+
+PACKAGES = ("versatile-face-animator", "numpy", "scipy", "opencv-contrib-python-headless", "av", "mediapipe", "torch")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run; scores depend on `settings` and `seed` only.
+
+    Attributes:
+        out: results; cache: features, `out/features` when None. workers: processes of this rank.
+        overwrite: never (keep every record), missing (do what is absent or failed), always (do all again).
+        seed: of the bootstrap.
+    """
+
+    out: Path
+    settings: Settings
+    cache: Path | None = None
+    workers: int = 1
+    overwrite: str = "missing"
+    seed: int = 0
+
+    @property
+    def features(self) -> Path:
+        """Folder of the feature cache."""
+        return self.cache or self.out / "features"
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        rows: of results.json (empty on ranks that do not lead). n_failed: samples with faults.
+        n_scored, n_kept: samples scored now, and kept from an earlier run. decodes: passes over videos.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    n_samples: int = 0
+    n_failed: int = 0
+    n_usable: int = 0
+    n_scored: int = 0
+    n_kept: int = 0
+    decodes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A group on its way to a worker."""
+
+    group: Group
+    settings: Settings
+    out: Path
+    cache: Path
+    fresh: bool
+
+
+def run_job(job: Job, tell: Callable[[Any], None]) -> list[dict[str, Any]]:
+    """Scores one group in this process; tells each (video, extractor) as it is done, then the decoding passes."""
+
+    def record(video: str, extractor: str, reason: str) -> None:
+        tell({"kind": "features", "input": video, "extractor": extractor, "reason": reason})
+
+    before = VideoReader.passes
+    records = score_group(job.group, job.settings, job.out, make_extraction(job.cache, fresh=job.fresh, record=record))
+    tell({"kind": "decodes", "count": VideoReader.passes - before})
+    return records
+
+
+def evaluate(
+    found: SampleList,
+    metrics: Sequence[Metric],
+    options: Options,
+    *,
+    on_plan: Callable[[Plan], None] = lambda plan: None,
+    on_progress: Callable[[int, int, str], None] = lambda done, total, name: None,
+    ranks: Ranks | None = None,
+) -> Outcome:
+    """Scores all samples and writes results.json, videos.jsonl, frames/*.npz and run.json.
+
+    Args:
+        found: the samples. metrics: what to compute. options: how.
+        on_plan: told the plan before any work. on_progress: told (samples done, in all, name).
+        ranks: this process among others; found out from the environment when None.
+
+    Raises:
+        InputError: the output folder is in use or cannot be written.
+    """
+    began = time.time()
+    ranks = ranks or launch()
+    plan = make_plan(found, metrics)
+    if ranks.leads:
+        on_plan(plan)
+    settings = replace(options.settings, metrics=tuple(metric.id() for metric in plan.runnable))
+    folder = RunFolder(options.out, lock=ranks.leads)
+    try:
+        ranks.barrier()
+        known = {} if options.overwrite == "always" else _known(folder)
+        ranks.barrier()
+        journal = Journal(options.out / "journal" / f"rank{ranks.rank}.jsonl")
+        groups = make_groups(found.samples)
+        mine = ranks.share(groups, [_cost(group) for group in groups])
+        records: dict[tuple[str, str], dict[str, Any]] = {}
+        todo, prints = _split(mine, settings, known, records, options.overwrite)
+        outcome = Outcome(n_samples=len(found.samples), n_kept=len(records))
+        jobs = [Job(g, settings, options.out, options.features, options.overwrite == "always") for g in todo]
+        total = sum(len(group.samples) for group in mine)
+
+        def tell(message: Mapping[str, Any]) -> None:
+            if message["kind"] == "decodes":
+                outcome.decodes += message["count"]
+            journal.append(message)
+
+        for event in run_jobs(run_job, jobs, options.workers, tell):
+            samples = todo[event.item].samples
+            results = event.result or [failed_record(s, settings.metrics, event.died) for s in samples]
+            for record in map(plain_json, results):
+                key = record["method"], record["video"]
+                records[key] = record
+                journal.append({"kind": "sample", "fingerprint": prints[key], "record": record})
+                outcome.n_scored += 1
+                on_progress(len(records), total, f"{key[0]}/{key[1]}")
+        journal.close()
+        ranks.barrier()
+        everything = _merged_records(folder, found, settings, records) if ranks.leads else records
+        outcome.rows = merge(found, plan, records, everything, options, ranks)
+        if ranks.leads:
+            outcome.n_failed = sum(record["status"] != "ok" for record in everything.values())
+            outcome.n_usable = sum(_has_value(record) for record in everything.values())
+            outcome.seconds = time.time() - began
+            _write(found, plan, everything, outcome, options, settings, ranks)
+        ranks.barrier()
+        return outcome
+    finally:
+        folder.close()
+
+
+def make_groups(samples: Sequence[Sample]) -> list[Group]:
+    """Samples by ground truth, so that it is decoded once for all methods; at most GROUP_SIZE in each group."""
+    groups: list[Group] = []
+    open_groups: dict[Path, Group] = {}
+    for sample in samples:
+        if sample.truth is None or sample.is_mesh:
+            groups.append(Group(sample.truth, [sample]))
+            continue
+        group = open_groups.get(sample.truth)
+        if group is None or len(group.samples) >= GROUP_SIZE:
+            group = open_groups[sample.truth] = Group(sample.truth)
+            groups.append(group)
+        group.samples.append(sample)
+    return groups
+
+
+def _cost(group: Group) -> float:
+    """Bytes of the videos of a group, as a measure of its work."""
+    paths = [sample.prediction for sample in group.samples] + ([group.truth] if group.truth else [])
+    return float(sum(path.stat().st_size for path in paths if path.exists()))
+
+
+def _known(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """Records of earlier runs by fingerprint; the last one counts."""
+    known = {}
+    for path in folder.journals():
+        for line in Journal.read(path):
+            if line.get("kind") == "sample" and isinstance(line.get("record"), dict):
+                known[str(line.get("fingerprint"))] = line["record"]
+    return known
+
+
+def _split(
+    groups: Sequence[Group],
+    settings: Settings,
+    known: Mapping[str, dict[str, Any]],
+    records: dict[tuple[str, str], dict[str, Any]],
+    overwrite: str,
+) -> tuple[list[Group], dict[tuple[str, str], str]]:
+    """Takes over what is scored already into `records`; returns the groups that remain, and all fingerprints."""
+    remaining: list[Group] = []
+    prints: dict[tuple[str, str], str] = {}
+    for group in groups:
+        rest = Group(group.truth)
+        for sample in group.samples:
+            key = sample.method, sample.id
+            try:
+                prints[key] = fingerprint(sample, settings)
+            except VFAError:
+                prints[key] = ""
+            record = known.get(prints[key]) if prints[key] else None
+            if record is not None and (record["status"] == "ok" or overwrite == "never"):
+                records[key] = {**record, **_identity(sample)}
+            else:
+                rest.samples.append(sample)
+        if rest.samples:
+            remaining.append(rest)
+    return remaining, prints
+
+
+def _identity(sample: Sample) -> dict[str, Any]:
+    truth = str(sample.truth) if sample.truth else None
+    return {"method": sample.method, "video": sample.id, "prediction": str(sample.prediction), "truth": truth}
+
+
+def _merged_records(
+    folder: RunFolder, found: SampleList, settings: Settings, own: Mapping[tuple[str, str], dict[str, Any]]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Records of all samples, those of other ranks from their journals."""
+    known = _known(folder)
+    merged = dict(own)
+    for sample in found.samples:
+        key = sample.method, sample.id
+        if key not in merged:
+            record = known.get(fingerprint(sample, settings))
+            merged[key] = record or failed_record(sample, settings.metrics, "its rank left no record")
+    return merged
+
+
+def merge(
+    found: SampleList,
+    plan: Plan,
+    own: Mapping[tuple[str, str], dict[str, Any]],
+    everything: Mapping[tuple[str, str], dict[str, Any]],
+    options: Options,
+    ranks: Ranks,
+) -> list[dict[str, Any]]:
+    """The rows of the results: torchmetrics states of all ranks, pooled in the order of the samples.
+
+    Args:
+        own: records of this rank, which fill its states. everything: records of all ranks, for reasons and details.
+    """
+    from bench.metrics.state import MetricState
+
+    index = {(sample.method, sample.id): i for i, sample in enumerate(found.samples)}
+    suffix = f"@dtw(r={round(options.settings.band * 1000)}ms,lip)" if options.settings.align == "dtw" else ""
+    rows = []
+    for method in sorted({sample.method for sample in found.samples}):
+        n_videos = sum(sample.method == method for sample in found.samples)
+        for metric in plan.runnable:
+            state = MetricState(metric)
+            for key in sorted((k for k in own if k[0] == method), key=lambda k: index[k]):
+                state.update(index[key], score_from_record(own[key]["scores"][metric.id()]))
+            state.pad(ranks.largest(state.width))
+            if ranks.size > 1:
+                state.sync()
+            if ranks.leads:
+                scores = [everything[k]["scores"][metric.id()] for k in index if k[0] == method]
+                rows.append(row_of(metric, method, state.merged(), scores, options.seed, suffix))
+        if ranks.leads:
+            rows += [empty_row(m, method, n_videos, plan.unavailable[m.id()]) for m in _unavailable(plan)]
+    return rows
+
+
+def _unavailable(plan: Plan) -> list[Metric]:
+    from bench.metrics.registry import create_metric
+
+    return [create_metric(name) for name in plan.unavailable]
+
+
+def _has_value(record: Mapping[str, Any]) -> bool:
+    return any(score["value"] is not None and score["value"] == score["value"] for score in record["scores"].values())
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes the numbers."""
+    found = {"python": platform.python_version(), "results": str(SCHEMA)}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _write(
+    found: SampleList,
+    plan: Plan,
+    records: Mapping[tuple[str, str], dict[str, Any]],
+    outcome: Outcome,
+    options: Options,
+    settings: Settings,
+    ranks: Ranks,
+) -> None:
+    """Writes the results; run.json holds what differs from run to run."""
+    from bench.weights import require
+
+    ordered = [records[sample.method, sample.id] for sample in found.samples]
+    write_text(options.out / "videos.jsonl", "".join(dumps(record) + "\n" for record in ordered))
+    weights = {key: file_hash(require(key)) for key in sorted({k for m in plan.runnable for k in m.weights})}
+    chosen = {
+        "suite": found.suite,
+        "align": settings.align,
+        "max_drop": settings.max_drop,
+        "band": settings.band,
+        "reference": settings.reference,
+        "seed": options.seed,
+        "metrics": list(settings.metrics),
+    }
+    results = {
+        "schema": SCHEMA,
+        "suite": found.suite,
+        "n_samples": len(found.samples),
+        "n_faulty": outcome.n_failed,
+        "unmatched": list(found.unmatched),
+        "options": chosen,
+        "versions": versions(),
+        "weights": weights,
+        "rows": outcome.rows,
+    }
+    write_text(options.out / "results.json", dumps(results, indent=1) + "\n")
+    run = {
+        "schema": SCHEMA,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(outcome.seconds, 3),
+        "workers": options.workers,
+        "ranks": ranks.size,
+        "scored": outcome.n_scored,
+        "kept": outcome.n_kept,
+        "decoding_passes": outcome.decodes,
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }
+    write_text(options.out / "run.json", dumps(run, indent=1) + "\n")
