@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from vfa.avatar.rig import Eyeball, Jaw, LipWall, SlitRig, in_front
+from vfa.avatar.rig import LID_CLEARANCE, Eyeball, Jaw, LipWall, SlitRig, in_front
 from vfa.face import topology as face
 from vfa.face.rings import MOUTH
 from vfa.mesh.controllers import Controllers
+
+if TYPE_CHECKING:
+    from vfa.avatar.avatar import Avatar
+    from vfa.render.camera import Camera
 
 _CHIN = (152, 148, 377, 175, 199, 200, 171, 396)
 _EARS = (234, 454)
@@ -28,40 +34,25 @@ def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def find_eyeballs(
-    avatar, rest: np.ndarray, skin: np.ndarray, camera, landmarks: np.ndarray, eyes: list[SlitRig], size: float
+    avatar: Avatar, rest: np.ndarray, skin: np.ndarray, camera: Camera, landmarks: np.ndarray, eyes: list[SlitRig]
 ) -> tuple[Eyeball | None, ...]:
-    """The ball behind each eye: components that are round and whose centre shows between the lids."""
-    screen = camera.project(rest)
+    """For each eye the ball whose centre shows between the lids, with the skin that must stay outside it."""
+    screen = camera.project(rest)[:, :2]
     balls: list[Eyeball | None] = []
     for eye in eyes:
         corners = landmarks[list(eye.slit.corners), :2]
-        middle, width = corners.mean(axis=0), np.linalg.norm(corners[0] - corners[1])
-        members = []
-        for part in np.unique(avatar.parts[~skin]):
-            own = np.flatnonzero(avatar.parts == part)
-            box = rest[own].min(axis=0), rest[own].max(axis=0)
-            off = np.abs(screen[own, :2].mean(axis=0) - middle).max()
-            if off < 0.4 * width and (box[1] - box[0]).max() < 0.6 * size and len(own) >= 8:
-                members.append(own)
-        balls.append(_eyeball(members, rest, skin, screen, middle, width, size))
+        middle, width = corners.mean(axis=0), float(np.linalg.norm(corners[0] - corners[1]))
+        away = [float(np.linalg.norm(camera.project(e.center[None])[0, :2] - middle)) for e in avatar.eyes]
+        if not away or min(away) > 0.5 * width:
+            balls.append(None)
+            continue
+        found = avatar.eyes[int(np.argmin(away))]
+        distance = np.linalg.norm(rest - found.center, axis=1)
+        near = skin & (distance < 1.9 * found.radius) & (distance > 0.97 * found.radius)
+        lid = np.flatnonzero(near & (np.linalg.norm(screen - middle, axis=1) < 0.9 * width))
+        floor = np.minimum(distance[lid], found.radius * (1 + LID_CLEARANCE))
+        balls.append(Eyeball(found.center, found.radius, found.vertices, lid, floor))
     return tuple(balls)
-
-
-def _eyeball(members, rest, skin, screen, middle, width, size) -> Eyeball | None:
-    if not members:
-        return None
-    largest = max(members, key=lambda own: np.ptp(rest[own], axis=0).max())
-    center, radius, misfit = fit_sphere(rest[largest])
-    if not 0.05 * size < radius < 0.3 * size or misfit > 0.15 * radius:
-        return None
-    within = [own for own in members if np.linalg.norm(rest[own] - center, axis=1).max() < 1.4 * radius]
-    turning = np.concatenate(within)
-    distance = np.linalg.norm(rest - center, axis=1)
-    near = skin & (distance < 1.9 * radius) & (distance > 0.97 * radius)
-    near &= np.linalg.norm(screen[:, :2] - middle, axis=1) < 0.9 * width
-    lid = np.flatnonzero(near)
-    floor = np.minimum(distance[lid], radius * 1.03)
-    return Eyeball(center, radius, turning, lid, floor)
 
 
 def mouth_parts(

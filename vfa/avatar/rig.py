@@ -15,9 +15,8 @@ from vfa.motion.motion import Motion
 LIP_FALLOFF = (1.0, 0.8, 0.5, 0.25)
 # Share of a lid's travel that the upper lid takes (landmark-driven lids close from above).
 UPPER_LID_SHARE = 0.85
-# The jaw is at least as far down as this share of the lower lip's drop, less what the lip moves on its own (over the
-# distance of the outer eye corners).
-JAW_FROM_LIP, LIP_SLACK = 1.0, 0.02
+# How far the lower lip drops below the lower teeth when the mouth opens wide, over the outer eye corners' distance.
+LIP_SLACK = 0.02
 # A lid stays this share of the eyeball's radius away from it.
 LID_CLEARANCE = 0.03
 
@@ -161,9 +160,10 @@ class Rig:
         """Lower teeth and tongue turn about the hinge as far as the chin came down, and shift sideways with it."""
         right, up, front = self.axes
         shift = translation[jaw.chin].mean(axis=0)
-        # The soft chin lags behind a jaw that opens wide; the lower lip does not.
-        lip = JAW_FROM_LIP * (translation[jaw.lip].mean(axis=0) @ up) + LIP_SLACK * self.size
-        shift = shift + min(lip - shift @ up, 0.0) * up
+        # The soft chin lags behind a jaw that opens wide; the lower lip does not, but moves on its own a little.
+        drop, lip = -shift @ up, -translation[jaw.lip].mean(axis=0) @ up
+        wide = np.clip((lip / self.size - 0.1) / 0.15, 0.0, 1.0)
+        shift = shift - wide * max(lip - LIP_SLACK * self.size - drop, 0.0) * up
         arm, moved = jaw.chin_at - jaw.hinge, jaw.chin_at + shift - jaw.hinge
         angle = np.arctan2(arm @ up, arm @ front) - np.arctan2(moved @ up, moved @ front)
         c, s = np.cos(angle), np.sin(angle)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 
 from vfa.avatar.anatomy import find_eyeballs, find_jaw, find_lips, mouth_parts
@@ -9,6 +12,7 @@ from vfa.avatar.rig import Rig, slit_rigs
 from vfa.errors import MeshError
 from vfa.face import topology as face
 from vfa.face.rings import SLITS, Slit
+from vfa.mesh.cache import cached_weights, weights_key
 from vfa.mesh.controllers import FREE, STATIC, Controllers, farthest_points, hit, one_per_vertex
 from vfa.mesh.deformation import Deformer
 from vfa.mesh.geodesics import GeodesicSolver
@@ -41,6 +45,8 @@ def build_rig(
     rounds: int = 5,
     solve: bool = True,
     neighbours: int = 10,
+    weights_folder: Path | None = None,
+    recompute: bool = False,
 ) -> Rig:
     """Finds controllers, weights, lips, lids, eyes and jaw of an avatar.
 
@@ -52,6 +58,8 @@ def build_rig(
         strength, rounds: neighbour smoothing (`--lambda_lap`, `--lap_times`).
         solve: False blends only, as the original does.
         neighbours: vertices that one round of smoothing takes the mean of.
+        weights_folder: where weights are kept between runs; None for nowhere.
+        recompute: whether weights that are kept are computed anew (`--calc_weights`).
 
     Raises:
         MeshError: nothing of the mesh is visible.
@@ -63,8 +71,9 @@ def build_rig(
         raise MeshError("the avatar cannot be seen", path=avatar.name, expected="a mesh in front of the camera",
                         hint="leave --eye and --translation away to frame it automatically")  # fmt: skip
     axes = camera.rotation()
+    setup = _Setup(avatar.name, k, strength, rounds, solve, neighbours, weights_folder, recompute)
     if landmarks is None:
-        return _free_rig(rest, triangles, camera, whole, axes, k, strength, rounds, solve, neighbours)
+        return _free_rig(rest, triangles, camera, whole, axes, setup)
 
     skin = _skin(avatar.parts, triangles, whole, landmarks)
     skin_triangles = triangles[skin[triangles[:, 0]]]
@@ -81,12 +90,10 @@ def build_rig(
     follow = _place(landmarks, raster, skin_triangles, solver, rest, camera, skin & ~pocket & (solver.label >= 0))
     size = _eye_distance(follow, rest)
     controllers = Controllers.join(follow, _hold(solver, rest, surface, follow, size, camera))
-    deformer = _deformer(
-        rest, triangles, skin, skin_triangles, surface, pocket, solver, controllers, size, k, strength, rounds, solve,
-        neighbours,
-    )  # fmt: skip
+    layers = _Layers(skin_triangles, surface, triangles[~skin[triangles[:, 0]]], pocket)
+    deformer = _deformer(rest, layers, solver, controllers, size, setup)
     mouth, *eyes = slit_rigs(controllers, rest)
-    balls = find_eyeballs(avatar, rest, skin, camera, landmarks, eyes, size)
+    balls = find_eyeballs(avatar, rest, skin, camera, landmarks, eyes)
     taken = np.concatenate([ball.members for ball in balls if ball is not None] or [np.empty(0, np.int64)])
     upper, lower = mouth_parts(avatar.parts, rest, skin, taken, controllers, mouth, axes, size)
     jaw = find_jaw(lower, controllers, rest, axes)
@@ -181,29 +188,57 @@ def _hold(solver, rest, surface, follow: Controllers, size: float, camera) -> Co
     return Controllers.at_vertices(index, camera.project(rest[index])[:, :2], np.full(len(index), STATIC))
 
 
+@dataclass(frozen=True)
+class _Setup:
+    """Options of `build_rig` that only the deformer needs."""
+
+    name: str
+    k: int
+    strength: float
+    rounds: int
+    solve: bool
+    neighbours: int
+    folder: Path | None
+    recompute: bool
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Triangles `[F, 3]` of the whole skin, of the skin without pockets, and of everything else; bool `[V]` pockets."""
+
+    skin: np.ndarray
+    surface: np.ndarray
+    others: np.ndarray
+    pocket: np.ndarray
+
+
 def _deformer(
-    rest, triangles, skin, skin_triangles, surface, pocket, solver, controllers, size, k, strength, rounds, solve,
-    neighbours,
-) -> Deformer:  # fmt: skip
+    rest: np.ndarray, layers: _Layers, solver: GeodesicSolver, controllers: Controllers, size: float, setup: _Setup
+) -> Deformer:
     """Weights on the cut surface; pockets take those of their rim, other parts those of the skin nearest to them."""
     half = 1.1 * size  # a face 2 across in the original's units has its outer eye corners about 0.9 apart
-    distance = controller_distances(solver, controllers.nearest_vertex)
-    orphan = ~np.isfinite(distance).any(axis=1)
-    distance[orphan] = np.inf
-    weights = blend(distance, min(k, len(controllers)), EPSILON * half * half, rest)
-    rim = rim_of(rest, skin_triangles, pocket)
+    epsilon = EPSILON * half * half
+    k = min(setup.k, len(controllers))
+    anchors = controllers.nearest_vertex
+
+    def compute() -> ControllerWeights:
+        return blend(controller_distances(solver, anchors), k, epsilon, rest)
+
+    key = weights_key(rest, solver.triangles, anchors, k, epsilon)
+    weights, _ = cached_weights(setup.folder, setup.name, key, compute, force=setup.recompute)
+    rim = rim_of(rest, layers.skin, layers.pocket)
     weights = ControllerWeights(weights.index[rim], weights.weight[rim], weights.n_controllers)
-    if rounds <= 0 or strength <= 0:
-        return Deformer(weights, controllers.vertices, controllers.barycentric, solve=solve)
-    inside = skin_triangles[pocket[skin_triangles].all(axis=1)]
-    rest_of_mesh = triangles[~skin[triangles[:, 0]]]
-    smooth = smoothing_matrix(rest, np.concatenate([surface, inside, rest_of_mesh]), strength, neighbours)
+    smooth = None
+    if setup.rounds > 0 and setup.strength > 0:
+        inside = layers.skin[layers.pocket[layers.skin].all(axis=1)]
+        graph = np.concatenate([layers.surface, inside, layers.others])
+        smooth = smoothing_matrix(rest, graph, setup.strength, setup.neighbours)
     return Deformer(
-        weights, controllers.vertices, controllers.barycentric, smoothing=smooth, rounds=rounds, solve=solve
+        weights, controllers.vertices, controllers.barycentric, smoothing=smooth, rounds=setup.rounds, solve=setup.solve
     )
 
 
-def _free_rig(rest, triangles, camera, whole, axes, k, strength, rounds, solve, neighbours) -> Rig:
+def _free_rig(rest: np.ndarray, triangles: np.ndarray, camera, whole: Raster, axes: np.ndarray, setup: _Setup) -> Rig:
     """Controllers spread evenly over the visible surface of something that has no face MediaPipe knows."""
     row, column = np.nonzero(whole.triangle >= 0)
     x, y = column + 0.5, row + 0.5
@@ -213,11 +248,7 @@ def _free_rig(rest, triangles, camera, whole, axes, k, strength, rounds, solve, 
     controllers = one_per_vertex(hit(pixels, np.full(len(pixels), FREE), whole, triangles, 0.0))
     solver = GeodesicSolver(rest, triangles)
     size = float(np.ptp(places[:, 0])) * 0.62
-    everything = np.ones(len(rest), bool)
-    nothing = np.zeros(len(rest), bool)
-    deformer = _deformer(
-        rest, triangles, everything, triangles, triangles, nothing, solver, controllers, size, k, strength, rounds,
-        solve, neighbours,
-    )  # fmt: skip
+    layers = _Layers(triangles, triangles, triangles[:0], np.zeros(len(rest), bool))
+    deformer = _deformer(rest, layers, solver, controllers, size, setup)
     notes = (f"no face found: {len(controllers)} controllers spread over the visible surface",)
     return Rig(rest, controllers, deformer, axes, size, places.mean(axis=0), notes=notes)

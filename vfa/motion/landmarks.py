@@ -9,15 +9,18 @@ import numpy as np
 
 from vfa.avatar.rig import Rig
 from vfa.face import topology as face
+from vfa.mesh.controllers import FREE
 from vfa.motion.motion import Motion
 from vfa.motion.performance import Expression, Performance
 from vfa.motion.rigid import fit_similarity, rotation_about, upright
+from vfa.motion.view_bias import ViewBias
 
 HEAD_POSES = ("full", "rotation", "none")
 # What is left of the measured lid height when an eye is shut: MediaPipe never reports zero.
 SHUT = 0.25
 WIDEST = 1.35
 EYE_WIDTH_OVER_RADIUS = 2.3
+FREE_NEIGHBOURS = 6
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,22 @@ class LandmarkMotion:
         rig: of the avatar.
         start: landmarks `[478, 3]` of the driver's start frame, in image pixels.
         options: see `LandmarkOptions`.
+        bias: of the landmark detector, taken off the driver; none when not given.
     """
 
-    def __init__(self, rig: Rig, start: np.ndarray, options: LandmarkOptions | None = None) -> None:
+    def __init__(
+        self, rig: Rig, start: np.ndarray, options: LandmarkOptions | None = None, bias: ViewBias | None = None
+    ) -> None:
         self.rig = rig
         self.options = options or LandmarkOptions()
         self.performance = Performance(start)
         self.neutral = self.performance.measure(start)
         self.to_world = rig.axes.T
         self.scale = rig.size / self.performance.eye_distance
-        self.turn = self.to_world @ self._frontal()
-        follows = rig.controllers.landmark
-        self._rows = np.flatnonzero(follows >= 0)
-        self._landmarks = follows[self._rows]
+        self.frontal = self._frontal()
+        self.bias = bias or ViewBias.none()
+        self._start_bias = self.bias.at(self.frontal.T)
+        self._carry = _carry(rig, self.performance.start @ self.frontal.T)
 
     def _frontal(self) -> np.ndarray:
         """Rotation from the start frame's head to the head of the avatar in its picture."""
@@ -70,10 +76,9 @@ class LandmarkMotion:
 
     def motion(self, landmarks: np.ndarray, time: Fraction) -> Motion:
         """The avatar's motion for the driver's landmarks `[478, 3]` (image pixels) of one frame."""
-        frame = self.performance.measure(landmarks)
-        translation = np.zeros((len(self.rig.controllers), 3))
-        moved = (frame.shape - self.performance.start)[self._landmarks]
-        translation[self._rows] = self.options.strength * self.scale * moved @ self.turn.T
+        frame = self.performance.measure(landmarks, self._bias_of)
+        moved = (frame.shape - self.performance.start) @ (self.to_world @ self.frontal).T
+        translation = self.options.strength * self.scale * (self._carry @ moved)
         return Motion(
             time,
             translation,
@@ -84,10 +89,15 @@ class LandmarkMotion:
             self._lip_gap(frame) if self.options.lips and self.rig.mouth is not None else None,
         )
 
+    def _bias_of(self, rotation: np.ndarray) -> np.ndarray:
+        """Bias `[478, 3]` of a frame against the start frame, in the start frame's axes and pixels."""
+        change = self.bias.at(rotation @ self.frontal.T) - self._start_bias
+        return self.performance.eye_distance * change @ self.frontal
+
     def _pose(self, frame: Expression) -> np.ndarray:
         if self.options.head_pose == "none":
             return np.eye(4)
-        rotation = self.to_world @ frame.head.rotation @ self.to_world.T
+        rotation = self.to_world @ self.bias.true_rotation(frame.head.rotation) @ self.to_world.T
         shift = np.zeros(3)
         if self.options.head_pose == "full":
             stable = list(face.STABLE)
@@ -111,3 +121,31 @@ class LandmarkMotion:
         assert self.rig.mouth is not None
         rest = self.rig.mouth.opening @ self.rig.axes[1]
         return np.maximum(rest + self.options.strength * self.scale * (frame.lip_gap - self.neutral.lip_gap), 0.0)
+
+
+def _carry(rig: Rig, frontal: np.ndarray) -> np.ndarray:
+    """Matrix `[K, 478]`: which landmarks' motion each controller takes.
+
+    A controller that follows a landmark takes that one's. On an avatar without a face the visible part is laid over the
+    driver's face, and a controller takes the mean of the landmarks nearest to it there, by inverse distance.
+
+    Args:
+        rig: with its controllers.
+        frontal: `[478, 3]`, the driver's start frame seen from the front, upright.
+    """
+    controllers = rig.controllers
+    carry = np.zeros((len(controllers), face.N_POINTS))
+    follows = np.flatnonzero(controllers.landmark >= 0)
+    carry[follows, controllers.landmark[follows]] = 1.0
+    free = np.flatnonzero(controllers.landmark == FREE)
+    if len(free):
+        pixels = controllers.pixel[free] * [1.0, -1.0]
+        plane = frontal[: face.N_MESH_POINTS, :2]
+        low, span = pixels.min(axis=0), np.maximum(np.ptp(pixels, axis=0), 1e-9)
+        places = plane.min(axis=0) + (pixels - low) / span * np.ptp(plane, axis=0)
+        squared = ((places[:, None] - plane[None]) ** 2).sum(axis=2)
+        nearest = np.argsort(squared, axis=1, kind="stable")[:, :FREE_NEIGHBOURS]
+        reached = np.take_along_axis(squared, nearest, axis=1)
+        weight = 1.0 / (reached + (0.03 * np.ptp(plane[:, 0])) ** 2)
+        carry[free[:, None], nearest] = weight / weight.sum(axis=1, keepdims=True)
+    return carry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +50,18 @@ class Performance:
             raise InputError("the start frame's face has no size", expected="landmarks of a face in pixels")
         self.axes = face_axes(self.start)
 
-    def measure(self, landmarks: np.ndarray) -> Expression:
-        """The expression and head pose of landmarks `[478, 3]` in image pixels."""
+    def measure(self, landmarks: np.ndarray, bias: Callable[[np.ndarray], np.ndarray] | None = None) -> Expression:
+        """The expression and head pose of landmarks `[478, 3]` in image pixels.
+
+        Args:
+            landmarks: of the frame.
+            bias: what the detector adds to the shape `[478, 3]` of a head with a given rotation from the start frame.
+        """
         points = upright(np.asarray(landmarks, np.float64))
         head = fit_similarity(self.start[_STABLE], points[_STABLE])
         shape = head.invert(points)
+        if bias is not None:
+            shape = shape - bias(head.rotation)
         up = self.axes[1]
         lips = (shape[list(MOUTH.upper[0])] - shape[list(MOUTH.lower[0])]) @ up
         lids = [((shape[list(e.upper[0])] - shape[list(e.lower[0])]) @ up)[1:-1].mean() for e in _EYES]
