@@ -12,12 +12,19 @@ from bench.metrics.base import PerFrameMetric
 from bench.metrics.functional.ffmpeg import psnr_ffmpeg
 from bench.metrics.functional.image import mean_absolute_error, mean_squared_error, peak_signal_noise_ratio
 from bench.metrics.registry import register_metric
+from vfa.errors import InputError
 
 Features = Mapping[str, Any]
 
 
 def stack_planes(rows: list[Any]) -> list[np.ndarray]:
-    """Planes of n frames as three arrays `[n, h, w]`."""
+    """Planes of n frames as three arrays `[n, h, w]`.
+
+    Raises:
+        InputError: no frames.
+    """
+    if len(rows) == 0:
+        raise InputError("planes are empty", expected="at least one frame of planes Y, U, V", found="no frames")
     return [np.stack([row[p] for row in rows]) for p in range(3)]
 
 

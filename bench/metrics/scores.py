@@ -51,7 +51,7 @@ def known_only(details: Mapping[str, float]) -> dict[str, float]:
 
 def frames_with(feature: np.ndarray) -> np.ndarray:
     """Which rows of a per-frame feature hold no NaN, bool `[T]`."""
-    return np.isfinite(feature.reshape(len(feature), -1)).all(axis=1)
+    return np.isfinite(feature).all(axis=tuple(range(1, feature.ndim)))
 
 
 def column_pair(sample: SampleFeatures, table: str, column: str) -> tuple[np.ndarray, np.ndarray, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.metrics.functional.checks import choose, describe
+from bench.metrics.functional.checks import as_frames, choose, describe
 from vfa.errors import InputError
 
 CPBD_VARIANTS = ("compat", "strict")
@@ -20,7 +20,7 @@ def to_gray(frames: np.ndarray) -> np.ndarray:
     """BT.601 luma of RGB frames as OpenCV rounds it, uint8 `[T, H, W]`."""
     import cv2
 
-    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
+    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in as_frames(frames, "frames")])
 
 
 def cpbd(gray: np.ndarray, *, variant: str = "compat") -> float:
@@ -75,11 +75,25 @@ def sobel_edges(image: np.ndarray) -> np.ndarray:
     return along_row | along_column
 
 
-def _run_lengths(rising: np.ndarray) -> np.ndarray:
-    """For each column of bool `[H, W]`, how many true values end there without a gap, int `[H, W]`."""
-    column = np.arange(1, rising.shape[1] + 1)
-    last_false = np.maximum.accumulate(np.where(rising, 0, column), axis=1)
-    return column - last_false
+def _walk(step: np.ndarray, row: np.ndarray, column: np.ndarray, direction: int) -> np.ndarray:
+    """How many of the steps from `column` onwards in `direction` are true without a gap, at most 100, `[N]`.
+
+    Args:
+        step: bool `[H, W - 1]`.
+        row: int `[N]`.
+        column: int `[N]`, first step of each walk; outside the image counts as false.
+        direction: -1 for left, 1 for right.
+    """
+    length = np.zeros(len(row), np.int64)
+    walking = np.flatnonzero((column >= 0) & (column < step.shape[1]))
+    for _ in range(LONGEST_WALK):
+        walking = walking[step[row[walking], column[walking] + direction * length[walking]]]
+        if walking.size == 0:
+            break
+        length[walking] += 1
+        reached = column[walking] + direction * length[walking]
+        walking = walking[(reached >= 0) & (reached < step.shape[1])]
+    return length
 
 
 def edge_widths(image: np.ndarray, *, strict: bool) -> np.ndarray:
@@ -100,28 +114,21 @@ def edge_widths(image: np.ndarray, *, strict: bool) -> np.ndarray:
     if min(height, width) < 3:
         return widths
     gradient_y, gradient_x = np.gradient(image)
-    angle = np.where(gradient_x != 0, np.degrees(np.arctan2(gradient_y, gradient_x)), 0.0)
-    if not angle.any():
-        return widths
-    quantised = 45.0 * np.round(angle / 45.0)
-    rising_edge, falling_edge = quantised == 0.0, np.abs(quantised) == 180.0
-    if strict:
-        rising_edge &= gradient_x > 0
-    step = np.diff(image, axis=1)
+    if not ((gradient_x < 0) | ((gradient_x != 0) & (gradient_y != 0))).any():
+        return widths  # every angle is 0: the published code measures nothing then
     edge = sobel_edges(image)
     edge[[0, -1], :] = False
     edge[:, [0, -1]] = False
-    rows, columns = np.nonzero(edge & (rising_edge | falling_edge))
-    climbs = rising_edge[rows, columns]
-    for is_rising, directed in ((True, step > 0), (False, step < 0)):
-        here = climbs == is_rising
-        r, c = rows[here], columns[here]
-        # Steps k join pixels k and k+1. Left of the edge the walk starts at step c-2, right of it at step c+1.
-        before = np.pad(_run_lengths(directed), ((0, 0), (1, 1)))
-        after = np.pad(_run_lengths(directed[:, ::-1])[:, ::-1], ((0, 0), (0, 2)))
-        left = np.minimum(before[r, c - 1], LONGEST_WALK) + 1
-        right = np.minimum(after[r, c + 1], LONGEST_WALK) + 1
-        widths[r, c] = left + right
+    rows, columns = np.nonzero(edge)
+    across, down = gradient_x[rows, columns], gradient_y[rows, columns]
+    angle = np.where(across != 0, 45.0 * np.round(np.degrees(np.arctan2(down, across)) / 45.0), 0.0)
+    step = np.diff(image, axis=1)
+    for climbs, directed in ((angle == 0.0, step > 0), (np.abs(angle) == 180.0, step < 0)):
+        chosen = climbs & (across != 0) if strict else climbs
+        row, column = rows[chosen], columns[chosen]
+        # Step k joins pixels k and k + 1: left of the edge the walk starts at step c - 2, right of it at c + 1.
+        left, right = _walk(directed, row, column - 2, -1), _walk(directed, row, column + 1, 1)
+        widths[row, column] = left + right + 2
     return widths
 
 

@@ -88,11 +88,12 @@ def ssim_plane(prediction: np.ndarray, target: np.ndarray) -> float:
         Mean over blocks, in [-1, 1].
     """
     rows, columns = prediction.shape[0] // 4, prediction.shape[1] // 4
-    a = prediction[: rows * 4, : columns * 4].astype(np.int64)
-    b = target[: rows * 4, : columns * 4].astype(np.int64)
+    # As in ffmpeg, all block sums and their products fit into 32 bits.
+    a = prediction[: rows * 4, : columns * 4].astype(np.int32)
+    b = target[: rows * 4, : columns * 4].astype(np.int32)
 
     def block_sums(values: np.ndarray) -> np.ndarray:
-        cells = values.reshape(rows, 4, columns, 4).sum(axis=(1, 3))
+        cells = values.reshape(rows, 4, columns, 4).sum(axis=(1, 3), dtype=np.int32)
         return cells[:-1, :-1] + cells[:-1, 1:] + cells[1:, :-1] + cells[1:, 1:]
 
     s1, s2, squares, products = block_sums(a), block_sums(b), block_sums(a * a + b * b), block_sums(a * b)
