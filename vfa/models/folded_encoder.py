@@ -17,9 +17,13 @@ class _FoldedBlock:
         conv1, act1 = block.conv1
         fir, conv2, act2 = block.conv2
         skip_fir, skip = block.skip
-        self.conv1 = activated_conv(target, conv1.effective_weight(), act1.bias, size=size, padding=1)
+        self.conv1 = activated_conv(
+            target, conv1.effective_weight(), act1.bias, size=size, padding=1, partial_sums=True
+        )
         self.blur = FoldedFir(target, fir.kernel, conv2.weight.shape[1], size=size, padding=2)
-        self.conv2 = activated_conv(target, conv2.effective_weight(), act2.bias, size=size + 1, stride=2, gain=1.0)
+        self.conv2 = activated_conv(
+            target, conv2.effective_weight(), act2.bias, size=size + 1, stride=2, gain=1.0, partial_sums=True
+        )
         # Only every second pixel of the filtered skip is used: filter and stride in one.
         self.shrink = FoldedFir(target, skip_fir.kernel, skip.weight.shape[1], size=size, down=2)
         self.skip = FoldedConv(target, skip.effective_weight() / SQRT2, size=size // 2)
@@ -37,7 +41,7 @@ class FoldedEncoder:
         self.first = activated_conv(target, first[0].effective_weight(), first[1].bias, size=size)
         self.blocks = [_FoldedBlock(target, block, size >> level) for level, block in enumerate(blocks)]
         assert isinstance(last, EqualConv2d)
-        self.last = FoldedConv(target, last.effective_weight(), size=4)
+        self.last = FoldedConv(target, last.effective_weight(), size=4, partial_sums=True)
         # The motion head has no activation: its five layers are one affine map.
         slope = torch.eye(encoder.fc[0].weight.shape[1], dtype=torch.float64)
         offset = torch.zeros(slope.shape[0], dtype=torch.float64)

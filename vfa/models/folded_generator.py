@@ -14,9 +14,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vfa.models.folding import FoldedConv, FoldedFir, RowSampler, Target, activate_, fused_conv
+from vfa.models.folding import (
+    FoldedConv,
+    FoldedFir,
+    RowSampler,
+    Target,
+    activate_,
+    count_parts,
+    fused_conv,
+    split_channels,
+)
 from vfa.models.generator import Generated, RGBDGenerator
-from vfa.models.layers import SQRT2, ModulatedConv2d, StyledConv, fused_leaky_relu, orthonormal, sampling_grid
+from vfa.models.layers import SQRT2, ModulatedConv2d, StyledConv, fused_leaky_relu, sampling_grid
 
 
 class Modulations:
@@ -55,9 +64,10 @@ class FoldedStyledConv:
             self.weight = target.place(weight.transpose(0, 1))
             self.blur = FoldedFir(target, conv.blur.kernel, out_channels, size=2 * size + 1, bias=self.bias)
         elif self.scales_weight:
-            self.weight = target.place(weight)
+            self.parts = count_parts(target, weight)
+            self.weight = target.place(split_channels(weight, self.parts))
         else:
-            self.conv = FoldedConv(target, weight, size=size, padding=conv.padding)
+            self.conv = FoldedConv(target, weight, size=size, padding=conv.padding, partial_sums=True)
 
     def __call__(self, x: Tensor, scale: Tensor) -> Tensor:
         """``x`` [B, in, H, W] and the modulation [B, in] to the activated output."""
@@ -78,8 +88,9 @@ class FoldedStyledConv:
         if self.upsamples:
             weight = self.weight * scale[:, None, None, None] * demodulation[:, None, None]
             return self.blur(F.conv_transpose2d(x, weight, stride=2))
-        weight = self.weight * scale[:, None, None] * demodulation[:, None, None, None]
-        return fused_conv(x, weight, self.bias, 1, self.padding, 1, "leaky_relu")
+        scales = demodulation[:, None] * scale
+        weight = self.weight * split_channels(scales[:, :, None, None], self.parts)
+        return fused_conv(x, weight, self.bias, 1, self.padding, self.parts, "leaky_relu", self.parts)
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,7 @@ class _Level:
         self.head_bias = target.place(torch.cat((rgb.conv[1].bias, depth.conv[1].bias), 1))
         self.image_bias = target.place(torch.cat((rgb.bias, depth.bias), 1))
         # The depth head sees softmax(logits) Q^T only through its own weight: a mixture of k numbers per pixel.
-        directions = orthonormal(motion.motion_dictionary.detach())
+        directions = motion.directions().detach()
         self.depth_mixture = target.place((head[3:].flatten(1) @ directions)[:, :, None, None])
         channels = 3 + motion.bias.shape[1] + 4
         self.upsample = FoldedFir(target, flow.upsample.kernel, channels, size=size // 2, up=2)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from vfa.models.layers import SLOPE, SQRT2
 
 PACKED_TYPES = (torch.float32, torch.bfloat16)
+PARTIAL_SUM = 64
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class FoldedConv:
         weight: [out, in / groups, k, k].
         bias: [out], added before the activation.
         size: height and width of the input in pixels, with which the packed layout is chosen.
+        partial_sums: sum the input channels in parts of 64 and then the parts. oneDNN's channels-last kernels add up
+            all taps of all channels in one register, and the rounding error grows with the length of that sum: with
+            4,608 terms in parts it is 2.5 times smaller, for 0 to 10 % more time.
     """
 
     def __init__(
@@ -56,22 +60,39 @@ class FoldedConv:
         padding: int = 0,
         groups: int = 1,
         activation: str = "none",
+        partial_sums: bool = False,
     ) -> None:
-        self.weight = target.place(weight)
+        self.parts = count_parts(target, weight) if partial_sums and groups == 1 else 1
+        self.weight = target.place(split_channels(weight, self.parts))
         self.bias = None if bias is None else target.place(bias.flatten())
-        self.stride, self.padding, self.groups, self.activation = stride, padding, groups, activation
+        self.stride, self.padding, self.activation = stride, padding, activation
+        self.groups = groups * self.parts
         self.packed = target.packs_weights
         if self.packed:
             shape = [1, weight.shape[1] * groups, size, size]
             self.weight = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, [padding] * 2, [stride] * 2, [1, 1], groups, shape
+                self.weight, [padding] * 2, [stride] * 2, [1, 1], self.groups, shape
             )
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.packed:
-            return fused_conv(x, self.weight, self.bias, self.stride, self.padding, self.groups, self.activation)
+            return fused_conv(
+                x, self.weight, self.bias, self.stride, self.padding, self.groups, self.activation, self.parts
+            )
         y = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, 1, self.groups)
         return activate_(y, self.activation)
+
+
+def count_parts(target: Target, weight: Tensor) -> int:
+    """Into how many partial sums a convolution with this weight [out, in, k, k] is split."""
+    in_channels = weight.shape[1]
+    splits = target.packs_weights and target.dtype == torch.float32 and in_channels % PARTIAL_SUM == 0
+    return in_channels // PARTIAL_SUM if splits else 1
+
+
+def split_channels(weight: Tensor, parts: int) -> Tensor:
+    """[out, in, k, k] as the weight [parts * out, in / parts, k, k] of a grouped convolution."""
+    return weight.unflatten(1, (parts, -1)).transpose(0, 1).flatten(0, 1) if parts > 1 else weight
 
 
 def activate_(x: Tensor, activation: str) -> Tensor:
@@ -82,21 +103,49 @@ def activate_(x: Tensor, activation: str) -> Tensor:
 
 
 def fused_conv(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, groups: int, activation: str
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int,
+    padding: int,
+    groups: int,
+    activation: str,
+    parts: int = 1,
 ) -> Tensor:
-    """oneDNN's convolution with the activation in its epilogue; ``weight`` packed or not."""
-    scalars = [SLOPE] if activation == "leaky_relu" else []
-    return torch.ops.mkldnn._convolution_pointwise(
-        x, weight, bias, [padding] * 2, [stride] * 2, [1, 1], groups, activation, scalars, ""
+    """oneDNN's convolution with the activation in its epilogue, or after the partial sums where ``parts`` > 1."""
+    fused, scalars = (activation, [SLOPE] if activation == "leaky_relu" else []) if parts == 1 else ("none", [])
+    y = torch.ops.mkldnn._convolution_pointwise(
+        x, weight, bias if parts == 1 else None, [padding] * 2, [stride] * 2, [1, 1], groups, fused, scalars, ""
     )
+    if parts == 1:
+        return y
+    total = y.permute(0, 2, 3, 1).unflatten(-1, (parts, -1)).sum(-2)
+    if bias is not None:
+        total += bias
+    return activate_(total.permute(0, 3, 1, 2), activation)
 
 
 def activated_conv(
-    target: Target, weight: Tensor, bias: Tensor, *, size: int, stride: int = 1, padding: int = 0, gain: float = SQRT2
+    target: Target,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    size: int,
+    stride: int = 1,
+    padding: int = 0,
+    gain: float = SQRT2,
+    partial_sums: bool = False,
 ) -> FoldedConv:
     """``leaky_relu(conv(x) + bias) * gain``; the gain moves into weight and bias, the activation being homogeneous."""
     return FoldedConv(
-        target, weight * gain, bias * gain, size=size, stride=stride, padding=padding, activation="leaky_relu"
+        target,
+        weight * gain,
+        bias * gain,
+        size=size,
+        stride=stride,
+        padding=padding,
+        activation="leaky_relu",
+        partial_sums=partial_sums,
     )
 
 

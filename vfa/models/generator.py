@@ -76,13 +76,16 @@ class DepthMotion(nn.Module):
         self.motion_dictionary = nn.Parameter(torch.randn(channels, motion_dim))
         self.upsample = Fir(up=2)
 
+    def directions(self) -> Tensor:
+        """The orthonormal factor of the dictionary, ``[C, motion]``."""
+        return orthonormal(self.motion_dictionary)
+
     def forward(self, trunk: Tensor, style: Tensor, previous: Tensor | None) -> tuple[Tensor, Tensor]:
         """Returns the feature map ``m`` [B, C, H, W] and the logits [B, motion, H, W]."""
         logits = self.conv(trunk, style) + self.bias
         if previous is not None:
             logits = logits + self.upsample(previous)
-        directions = orthonormal(self.motion_dictionary).to(logits.dtype)
-        return torch.einsum("bkhw,ck->bchw", logits.softmax(1), directions), logits
+        return torch.einsum("bkhw,ck->bchw", logits.softmax(1), self.directions().to(logits.dtype)), logits
 
 
 class Generated(NamedTuple):

@@ -41,7 +41,7 @@ class Fir(nn.Module):
         self.register_buffer("kernel", fir_kernel(up * up if gain is None else gain))
 
     def forward(self, x: Tensor) -> Tensor:
-        channels = x.shape[1]
+        channels = int(x.shape[1])
         kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
         if self.up == 2:
             return F.conv_transpose2d(x, kernel, stride=2, padding=self.padding, groups=channels)
@@ -222,7 +222,7 @@ def sampling_grid(displacement: Tensor) -> Tensor:
     Returns:
         [B, 2, H, W] places to sample, x then y.
     """
-    height, width = displacement.shape[2:]
+    height, width = map(int, displacement.shape[2:])
     options = {"dtype": displacement.dtype, "device": displacement.device}
     y, x = torch.meshgrid(
         torch.linspace(-1, 1, height, **options), torch.linspace(-1, 1, width, **options), indexing="ij"

@@ -1,0 +1,217 @@
+"""The animator for use: frames in, animated frames and flow out, with all that is constant over a clip computed once.
+
+    model = VersatileFaceAnimator.from_checkpoint()
+    clip = model.prepare(source, start)             # once per clip
+    for driving in batches:                         # [B, 4, H, W] in [-1, 1]
+        out = clip.animate(driving)
+
+``z = w_source + Q a_driving`` (absolute) or ``w_source + Q (a_driving - a_start + a_source)`` (relative); Q is the
+orthonormal motion dictionary, ``a`` the motion weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vfa.errors import InputError
+from vfa.models.checkpoint import check_state, find_checkpoint, load_checkpoint
+from vfa.models.config import AnimatorConfig
+from vfa.models.engine import EncodedSource, Engine, TorchEngine
+from vfa.models.network import AnimatorNetwork
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class AnimatorOutput:
+    """Animated frames, float32, on the animator's device.
+
+    Attributes:
+        rgbd: [N, 4, H, W], generated colour (-1..1, not clamped) and depth.
+        flow: [N, 2, H, W], where in the source (x, y in [-1, 1]) each output pixel is sampled.
+        mask: [N, 1, H, W] in (0, 1), how far that sample is trusted.
+        warped: [N, 3, H, W], the source's colours sampled along the flow.
+        inpainted: [N, 3, H, W], the flow generator's image.
+    """
+
+    rgbd: Tensor
+    flow: Tensor
+    mask: Tensor
+    warped: Tensor
+    inpainted: Tensor
+
+    @classmethod
+    def concatenate(cls, parts: list[AnimatorOutput]) -> AnimatorOutput:
+        """Join outputs along the batch."""
+        names = ("rgbd", "flow", "mask", "warped", "inpainted")
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
+class VersatileFaceAnimator:
+    """The networks ready for inference; made by `from_checkpoint`, `from_official`, `from_network` or `from_onnx`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def from_network(
+        cls, network: AnimatorNetwork, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+    ) -> VersatileFaceAnimator:
+        """Fold a network that is in memory, for example one being trained; later changes to it are not seen."""
+        return cls(TorchEngine(network, device, dtype))
+
+    @classmethod
+    def from_official(
+        cls,
+        state_dict: Mapping[str, Tensor],
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        config: AnimatorConfig | None = None,
+    ) -> VersatileFaceAnimator:
+        """Load a state dict with the published names, strictly.
+
+        Args:
+            state_dict: name to tensor, on any device, in any precision.
+            device: where to run.
+            dtype: float32, bfloat16 or float16.
+            config: the architecture; None reads it off the shapes.
+
+        Raises:
+            CheckpointError: an entry is missing, unknown, of another shape, or not finite.
+        """
+        checkpoint = check_state(state_dict, config=config)
+        network = AnimatorNetwork(checkpoint.config)
+        network.load_state_dict(checkpoint.state, strict=True)
+        return cls.from_network(network.eval(), device=device, dtype=dtype)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        sha256: str | None = None,
+    ) -> VersatileFaceAnimator:
+        """Load a ``.pt`` or ``.safetensors`` file; None takes the default one, see `checkpoint.find_checkpoint`.
+
+        Raises:
+            AssetError: there is no such file.
+            CheckpointError: the file is damaged, unsafe or of another architecture.
+        """
+        checkpoint = load_checkpoint(find_checkpoint(path), sha256=sha256)
+        return cls.from_official(checkpoint.state, device=device, dtype=dtype, config=checkpoint.config)
+
+    @classmethod
+    def from_onnx(cls, folder: str | Path, *, provider: str | None = None) -> VersatileFaceAnimator:
+        """Run what ``python -m vfa.models.export`` wrote, with ONNX Runtime.
+
+        Args:
+            folder: holds ``encoder.onnx``, ``generator.onnx``, ``flow.onnx`` and ``animator.json``.
+            provider: an execution provider's name; None takes CUDA where it is present, else the CPU.
+        """
+        from vfa.models.onnx_engine import OnnxEngine
+
+        return cls(OnnxEngine(folder, provider))
+
+    @property
+    def config(self) -> AnimatorConfig:
+        """The architecture."""
+        return self.engine.config
+
+    def prepare(self, source: Tensor, start: Tensor | None = None) -> PreparedClip:
+        """Compute what is constant over a clip.
+
+        Args:
+            source: [1, C, H, W] in [-1, 1], the face to animate.
+            start: [1, C, H, W], the driver's frame that stands for the source's own pose; None: absolute motion.
+
+        Raises:
+            InputError: a frame has another size or holds NaN.
+        """
+        source = self._frames(source, "source", single=True)
+        encoded = self.engine.encode_source(source)
+        base = encoded.latent
+        if start is not None:
+            rest = self.engine.encode_motion(self._frames(start, "start", single=True))
+            base = base + (encoded.motion - rest) @ self.engine.directions.T
+        return PreparedClip(self, encoded, base)
+
+    def animate(
+        self, source: Tensor, driving: Tensor, start: Tensor | None = None, *, batch_size: int = BATCH
+    ) -> AnimatorOutput:
+        """Animate a source with a clip that is in memory; for a long clip use `prepare`.
+
+        Args:
+            source: [1, C, H, W] in [-1, 1].
+            driving: [N, C, H, W] in [-1, 1].
+            start: [1, C, H, W] or None, see `prepare`.
+            batch_size: frames computed at a time.
+        """
+        driving = self._frames(driving, "driving")
+        clip = self.prepare(source, start)
+        return AnimatorOutput.concatenate([clip.animate(batch) for batch in driving.split(batch_size)])
+
+    def encode_motion(self, frames: Tensor, *, batch_size: int = BATCH) -> Tensor:
+        """The motion weights ``a`` [N, motion] of frames [N, C, H, W] in [-1, 1]."""
+        batches = self._frames(frames, "frames").split(batch_size)
+        return torch.cat([self.engine.encode_motion(batch) for batch in batches])
+
+    def _frames(self, frames: Any, name: str, *, single: bool = False) -> Tensor:
+        """Check frames and bring them to the device."""
+        size, channels = self.config.size, self.config.input_channels
+        count = "1" if single else "N"
+        expected = f"[{count}, {channels}, {size}, {size}]"
+        frames = torch.as_tensor(frames)
+        if frames.dim() != 4 or tuple(frames.shape[1:]) != (channels, size, size) or (single and len(frames) != 1):
+            raise InputError(
+                f"the {name} frames do not fit the network",
+                expected=expected,
+                found=f"{list(frames.shape)}",
+                hint="resize the frames" if frames.dim() == 4 and frames.shape[1] == channels else None,
+            )
+        if len(frames) == 0:
+            raise InputError(f"there are no {name} frames", expected=f"{expected} with N >= 1", found="N = 0")
+        if not frames.is_floating_point():
+            raise InputError(f"the {name} frames are not floating point", expected="-1..1", found=str(frames.dtype))
+        frames = frames.to(self.engine.device, torch.float32)
+        finite = torch.isfinite(frames).all(dim=(2, 3)).all(dim=0).tolist()
+        if not all(finite):
+            which = [("red", "green", "blue", "depth")[i] for i in range(channels) if not finite[i]]
+            raise InputError(
+                f"the {name} frames hold NaN or infinite values in {', '.join(which)}",
+                expected="finite values; the background's depth is -1",
+                hint="fill missing depth before the network",
+            )
+        return frames
+
+
+class PreparedClip:
+    """A source, encoded, ready to be animated batch by batch.
+
+    Attributes:
+        source: the encoded source.
+        base: [1, latent], everything of ``z`` but ``Q a_driving``.
+    """
+
+    def __init__(self, animator: VersatileFaceAnimator, source: EncodedSource, base: Tensor) -> None:
+        self.animator, self.source, self.base = animator, source, base
+
+    def animate(self, driving: Tensor) -> AnimatorOutput:
+        """Animate one batch of driving frames [B, C, H, W]."""
+        driving = self.animator._frames(driving, "driving")
+        return self.animate_motion(self.animator.engine.encode_motion(driving))
+
+    def animate_motion(self, motion: Tensor) -> AnimatorOutput:
+        """Animate from motion weights ``a`` [B, motion] of driving frames."""
+        engine = self.animator.engine
+        latent = self.base + motion @ engine.directions.T
+        rgbd, field = engine.generate(latent, self.source)
+        return AnimatorOutput(rgbd.float(), *(tensor.float() for tensor in field))
