@@ -53,7 +53,7 @@ class ArcFaceONNX:
                 "not an ArcFace network", path=path, expected="one input [N,3,112,112]", found=str(shape)
             )
         self.provider = self._session.get_providers()[0]
-        self.normalises = _NORMALISING <= {node.op_type for node in graph.node[:_FIRST_NODES]}
+        self.normalises = {node.op_type for node in graph.node[:_FIRST_NODES]} >= _NORMALISING
         self._single = isinstance(shape[0], int) and shape[0] == 1
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:

@@ -132,6 +132,7 @@ def _write_bad_files(folder: Path, state: dict[str, torch.Tensor], marker: Path)
         archive.writestr("readme.txt", "hello")
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
 def test_files_that_are_no_weights(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     marker, folder = tmp_path / "executed", tmp_path / "files"
     folder.mkdir()
