@@ -1,0 +1,34 @@
+"""The morphable face model: the licensed BFM09 file if the user has it, else a procedural head made by this package.
+
+from BFM import load_model
+model = load_model()
+vertices = model.vertices(identity, expression, gaze=(0.2, 0.0))
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from BFM.coefficients import Coefficients, load_coefficients, split_coefficients
+from BFM.model import Eye, MorphableModel
+
+__all__ = ["Coefficients", "Eye", "MorphableModel", "load_coefficients", "load_model", "split_coefficients"]
+
+
+@lru_cache(maxsize=2)
+def load_model(path: str | Path | None = None) -> MorphableModel:
+    """The morphable model, read or made once per process.
+
+    Args:
+        path: the licensed file. When None, `BFM/BFM09_model_info.mat` if it exists, else the built-in head.
+    Raises:
+        AssetError: the licensed file is there but cannot be used.
+    """
+    from BFM.builtin import load_builtin
+    from BFM.licensed import FILE_NAME, load_licensed
+
+    default = Path(__file__).parent / FILE_NAME
+    if path is not None or default.exists():
+        return load_licensed(default if path is None else path)
+    return load_builtin()

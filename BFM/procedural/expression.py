@@ -1,0 +1,293 @@
+"""The 64 expression columns: the 52 blend shapes known from face tracking (ARKit's names), and 12 more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from BFM.procedural.face import OPEN_LOWER, OPEN_UPPER, Opening
+from BFM.procedural.layout import EYE_ROW, MOUTH_ROW, MOUTH_Y
+from BFM.procedural.regions import Pull, eye_share, harmonic_weights, pulled, smoother
+from BFM.procedural.skull import smooth_step
+
+if TYPE_CHECKING:
+    from BFM.procedural.build import Head
+
+Array = NDArray[np.float64]
+
+JAW_HINGE, JAW_ANGLE = np.array([0.0, -14.0, 6.0]), np.radians(17)
+M = MOUTH_Y
+
+# Pulls that keep the lips together; one-sided ones are mirrored under the names with Left and Right.
+SIDED: dict[str, tuple[Pull, ...]] = {
+    "browDown": (Pull(21, 19, 12, 8, -2.4, -5.6, 1.6), Pull(38, 20, 10, 8, -0.6, -3.4, 0.4)),
+    "browOuterUp": (Pull(41, 22, 12, 10, 0.5, 6.4, -0.6), Pull(40, 42, 16, 14, 0, 2.0, 0)),
+    "cheekSquint": (Pull(37, -19, 14, 8, 0, 4.2, 2.4), Pull(45, -8, 9, 6, -0.5, 2.0, 0.8)),
+    "noseSneer": (Pull(12, -31, 6, 7, 1.2, 3.6, 0.4), Pull(13, -50, 8, 7, 0.6, 2.6, 0.8), Pull(8, 2, 6, 6, -0.6, 1.2, 1.2)),
+    "mouthSmile": (
+        Pull(25, M, 9.5, 8.5, 8.2, 6.8, -6.5), Pull(12, M, 8, 8, 3.6, 1.4, -1.6), Pull(38, -37, 13, 11, 2.0, 5.2, 3.2),
+        Pull(30, -48, 5, 9, 1.5, 2.5, -1.5),
+    ),
+    "mouthFrown": (Pull(25, M - 1, 9, 9, 0.8, -7.0, -1.0), Pull(13, M - 2, 8, 7, 0.4, -1.6, 0), Pull(28, -80, 9, 9, 1.0, -2.0, 0.8)),
+    "mouthDimple": (Pull(26, M, 7.5, 7.5, 4.6, 0.9, -4.4), Pull(13, M, 8, 8, 1.6, 0, -0.8)),
+    "mouthStretch": (Pull(25, M - 2, 10, 11, 8.4, -3.6, -4.6), Pull(12, M, 8, 9, 3.4, -0.8, -1.2), Pull(36, -88, 14, 12, 1.8, -2.2, 0)),
+    "mouthPress": (Pull(13, M + 6, 9, 3.2, 0, -2.0, -1.2), Pull(13, M - 6.5, 9, 3.6, 0, 2.4, -1.4), Pull(26, M, 6, 6, 1.0, 0.4, -1.2)),
+}  # fmt: skip
+MIDDLE: dict[str, tuple[Pull, ...]] = {
+    "browInnerUp": (Pull(11, 21, 9, 11, 0.2, 6.8, 0.6), Pull(14, 42, 14, 13, 0, 2.4, 0.3)),
+    "cheekPuff": (Pull(41, -50, 13, 15, 6.4, 0, 5.0), Pull(22, M + 8, 9, 7, 0.6, 0, 3.0), Pull(20, M - 10, 10, 7, 0.6, 0, 3.0)),
+    "mouthPucker": (Pull(25, M, 10, 9, -10.5, 0, 4.6), Pull(11, M, 8, 8, -4.4, 0, 2.8), Pull(0, M, 13, 10, 0, 0, 5.2)),
+    "mouthRollUpper": (Pull(0, M + 5.5, 17, 3.4, 0, -2.8, -3.4), Pull(0, M, 18, 3.0, 0, 0.6, -1.6)),
+    "mouthRollLower": (Pull(0, M - 7, 17, 3.8, 0, 3.4, -3.8), Pull(0, M, 18, 3.0, 0, -0.4, -1.6)),
+    "mouthShrugUpper": (Pull(0, M + 5, 15, 6, 0, 3.0, 1.6),),
+    "mouthShrugLower": (Pull(0, -93, 13, 8, 0, 4.8, 1.6), Pull(0, M - 6, 15, 6, 0, 3.6, 2.2), Pull(24, M, 6, 6, 0, -1.4, 0)),
+    "nostrilFlare": (Pull(14, -37, 4.5, 5.5, 2.6, 0.5, 0.4),),
+    "nostrilCompress": (Pull(13, -37, 4.5, 5.5, -2.0, -0.5, 0),),
+    "cheekSuck": (Pull(42, -52, 12, 13, -5.2, 0, -4.2), Pull(22, M, 8, 7, -1.8, 0, 0.6)),
+    "browGather": (Pull(15, 20, 9, 7, -3.6, -1.0, 1.8), Pull(0, 21, 4, 9, 0, 0, 1.4)),
+    "lipPuffUpper": (Pull(0, M + 10, 18, 5.5, 0, 0.4, 4.0),),
+    "lipPuffLower": (Pull(0, M - 14, 17, 6, 0, -0.4, 4.2),),
+}  # fmt: skip
+SIDE_SHIFT = (Pull(0, M, 21, 14, 0, 0, 0),)
+
+NAMES = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff", "cheekSquintLeft",
+    "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft",
+    "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft",
+    "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft",
+    "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
+    "tongueOut", "tongueUp", "browGather", "cheekSuck", "nostrilFlare", "nostrilCompress", "lipPuffUpper", "lipPuffLower",
+    "lipsPart", "jawBack", "jawClench", "neckTighten", "swallow",
+)  # fmt: skip
+
+LIDS: dict[str, Opening] = {
+    "eyeBlink": Opening(0.0, 0.0, 0.15),
+    "eyeLookDown": Opening(OPEN_UPPER - 3.4, OPEN_LOWER + 0.5, 0.6),
+    "eyeLookUp": Opening(OPEN_UPPER + 1.2, OPEN_LOWER - 0.5, 1.1),
+    "eyeSquint": Opening(OPEN_UPPER - 1.8, OPEN_LOWER - 2.1, 1.1),
+    "eyeWide": Opening(OPEN_UPPER + 2.1, OPEN_LOWER + 0.5, 1.0),
+}
+
+
+class Expressions:
+    """Builds the displacement of every vertex for each named column."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        face = head.face
+        self.p = head.skin_vertices
+        n_outer = len(face.skin.node)
+        row = np.full(face.count, -1)
+        row[:n_outer] = face.skin.node[:, 0]
+        self.lower = row > MOUTH_ROW  # nodes below the slit; the shared corners count as upper
+        self.free = 1 - eye_share(self.p)
+        for strip in face.lid_strip:
+            self.free[strip.ravel()] = 0
+        self.seam = np.stack([face.skin.index[MOUTH_ROW + k, face.mouth_columns] for k in (0, 1)])
+        self.smooth = smoother(face.skin.triangles, n_outer, 2.0)
+        self.n_outer = n_outer
+        self.jaw = self._jaw_weights()
+
+    def _jaw_weights(self) -> Array:
+        p, lower = self.p[: self.n_outer], self.lower[: self.n_outer]
+        x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
+        half = self.head.face.mouth_half
+        with_jaw = lower & (x < half * 0.72) & (y > -108) & (z > 55)
+        with_jaw |= lower & (x < 40) & (y < -80) & (y > -109) & (z > 45)
+        still = ~lower & (x < half * 0.72) & (z > 60)
+        still |= (y > -26) | (z < 2) | (y < -138)
+        fixed = np.flatnonzero(with_jaw | still)
+        return harmonic_weights(self.head.face.skin.triangles, self.n_outer, fixed, with_jaw[fixed].astype(float))
+
+    def _jaw_moved(self, p: Array, angle: float = 0.0, shift: tuple[float, float, float] = (0, 0, 0)) -> Array:
+        """Displacement of points that belong wholly to the jaw."""
+        c, s = np.cos(angle), np.sin(angle)
+        q = p - JAW_HINGE
+        turned = np.stack([q[:, 0], c * q[:, 1] - s * q[:, 2], s * q[:, 1] + c * q[:, 2]], -1)
+        return turned - q + np.asarray(shift)
+
+    def _with_inside(self, outer: Array, together: bool, jaw: Array | None = None) -> Array:
+        """Displacement [V, 3] of all parts from that of the outer skin: the inside of the mouth follows its lip."""
+        head, face = self.head, self.head.face
+        d = np.zeros((head.count, 3))
+        d[: self.n_outer] = outer
+        if together:
+            d[self.seam] = d[self.seam].mean(0, keepdims=True)
+        depth = np.linspace(0.95, 0.1, face.mouth_bag.shape[1]) ** 1.5
+        for side in (0, 1):
+            edge = d[self.seam[side]]
+            for k, share in enumerate(depth):
+                d[face.mouth_bag[side, k]] = edge * share
+        last = face.mouth_bag[0, -1]
+        d[last] = 0.05 * (d[self.seam[0]] + d[self.seam[1]])
+        if jaw is not None:
+            for name, share in (("lower_teeth", 1.0), ("tongue", 0.85)):
+                members = head.groups[name]
+                d[members] = share * jaw[members]
+        return d
+
+    def _pull(self, pulls: tuple[Pull, ...], side: str = "both", part: str = "all") -> Array:
+        d = pulled(self.p, pulls, side) * self.free[:, None]
+        if part != "all":
+            d = d * (self.lower if part == "lower" else ~self.lower)[:, None]
+        return self.smooth(d[: self.n_outer])
+
+    def _jaw(self, angle: float = 0.0, shift: tuple[float, float, float] = (0, 0, 0), together: bool = True) -> Array:
+        moved = self._jaw_moved(self.head.vertices, angle, shift)
+        outer = moved[: self.n_outer] * self.jaw[:, None]
+        if together:  # shifting the jaw takes both lips along
+            lips = pulled(self.p, (Pull(0, M, 20, 10, 0, 0, 1),))[: self.n_outer, 2:]
+            share = np.where(self.lower[: self.n_outer, None], 1 - lips, 0) * self.jaw[:, None] + 0.55 * lips
+            outer = self.smooth(moved[: self.n_outer] * np.clip(share, 0, 1))
+        return self._with_inside(outer, together, moved)
+
+    def _lids(self, opening: Opening, side: str) -> Array:
+        rest = Opening()
+        face = self.head.face
+        both = face.vertices(opening if side == "Left" else rest, opening if side == "Right" else rest)
+        d = np.zeros((self.head.count, 3))
+        d[: face.count] = both - self.p
+        return d
+
+    def column(self, name: str) -> Array:
+        """Displacement [V, 3] mm of one named column at coefficient 1."""
+        for side in ("Left", "Right"):
+            stem = name.removesuffix(side)
+            if stem == name:
+                continue
+            if stem in LIDS:
+                d = self._lids(LIDS[stem], side)
+                if stem == "eyeSquint":
+                    d += self._with_inside(0.6 * self._pull(SIDED["cheekSquint"], side.lower()), True)
+                return d
+            if stem in SIDED:
+                d = self._with_inside(self._pull(SIDED[stem], side.lower()), True)
+                if stem == "cheekSquint":
+                    d += self._lids(Opening(OPEN_UPPER - 0.2, OPEN_LOWER - 1.6, 1.0), side)
+                return d
+            if stem in ("eyeLookIn", "eyeLookOut"):
+                return self._glance(side, 1.0 if (stem == "eyeLookOut") == (side == "Left") else -1.0)
+            if stem == "mouthLowerDown":
+                pulls = (Pull(13, M - 4, 9.5, 8, 0.8, -6.8, 0.4), Pull(16, -82, 12, 9, 0.5, -2.2, 0))
+                return self._with_inside(self._pull(pulls, side.lower(), "lower"), False)
+            if stem == "mouthUpperUp":
+                pulls = (Pull(12, M + 4, 9, 8, 0.5, 6.0, 0.6), Pull(20, -45, 8, 8, 0.6, 2.4, 1.0))
+                return self._with_inside(self._pull(pulls, side.lower(), "upper"), False)
+        return self._central(name)
+
+    def _glance(self, side: str, direction: float) -> Array:
+        """The lids bulge and shift a little with the cornea."""
+        d = np.zeros((self.head.count, 3))
+        sign = 1 if side == "Left" else -1
+        weight = eye_share(self.p, 0.4, 1.1) * (self.p[:, 0] * sign > 0)
+        d[: len(self.p), 0] = 0.9 * direction * weight
+        face = self.head.face
+        columns, strip = face.eye_columns[0 if sign > 0 else 1], face.lid_strip[0 if sign > 0 else 1]
+        for part in (0, 1):
+            d[strip[part]] = d[face.skin.index[EYE_ROW + part, columns]][None]
+        return self._keep_off_ball(d, sign)
+
+    def _keep_off_ball(self, d: Array, sign: int) -> Array:
+        """Turn a tangential shift of the lids into a slide along the ball."""
+        centre = np.array([sign * self.head.eye_x, self.head.eye_y, self.head.eye_z])
+        n = len(self.p)
+        start = self.p - centre
+        radius = np.linalg.norm(start, axis=1, keepdims=True)
+        end = start + d[:n]
+        length = np.linalg.norm(end, axis=1, keepdims=True)
+        moved = np.linalg.norm(d[:n], axis=1, keepdims=True) > 1e-6
+        d[:n] = np.where(moved, end / length * radius - start, d[:n])
+        return d
+
+    def _central(self, name: str) -> Array:
+        if name in MIDDLE:
+            return self._with_inside(self._pull(MIDDLE[name]), True)
+        if name == "jawOpen":
+            return self._jaw(JAW_ANGLE, together=False)
+        if name == "jawForward":
+            return self._jaw(shift=(0, -0.5, 6.5))
+        if name == "jawBack":
+            return self._jaw(shift=(0, 0.3, -4.5))
+        if name in ("jawLeft", "jawRight"):
+            return self._jaw(shift=(8.0 if name == "jawLeft" else -8.0, 0, 0))
+        if name == "mouthClose":
+            return self._close()
+        if name in ("mouthLeft", "mouthRight"):
+            weight = pulled(self.p, (Pull(0, M, 22, 13, 0, 0, 1),))[:, 2:]
+            sign = 1 if name == "mouthLeft" else -1
+            bend = np.stack(
+                [
+                    np.full(len(self.p), 8.5 * sign),
+                    0.9 * np.clip(sign * self.p[:, 0] / 25, -1, 1),
+                    -0.09 * sign * self.p[:, 0],
+                ],
+                -1,
+            )
+            return self._with_inside(self.smooth((weight * bend * self.free[:, None])[: self.n_outer]), True)
+        if name == "mouthFunnel":
+            round_ = self._pull((Pull(25, M, 10, 9, -7.0, 0, 2.4), Pull(0, M, 14, 11, 0, 0, 4.4)))
+            upper = self._pull((Pull(0, M + 4, 12, 7, 0, 4.0, 1.2),), part="upper")
+            lower = self._pull((Pull(0, M - 5, 12, 8, 0, -5.2, 1.4),), part="lower")
+            return self._with_inside(round_ + upper + lower, False)
+        if name == "lipsPart":
+            upper = self._pull((Pull(0, M + 2, 13, 6, 0, 1.8, 0.2),), part="upper")
+            lower = self._pull((Pull(0, M - 3, 13, 8, 0, -3.4, -0.2),), part="lower")
+            return self._with_inside(upper + lower, False)
+        return self._other(name)
+
+    def _close(self) -> Array:
+        """Brings the lips together again when the jaw is open: added to jawOpen the seam meets halfway."""
+        jaw = self._jaw(JAW_ANGLE, together=False)
+        gap = jaw[self.seam[1]] - jaw[self.seam[0]]
+        d = np.zeros((self.n_outer, 3))
+        x = self.p[self.seam[0], 0]
+        order = np.argsort(x)
+        for part, share, reach in ((~self.lower, 0.45, 11.0), (self.lower, -0.55, 16.0)):
+            vertices = np.flatnonzero(part[: self.n_outer] & (self.p[: self.n_outer, 2] > 40))
+            q = self.p[vertices]
+            away = np.abs(q[:, 1] - np.interp(q[:, 0], x[order], self.p[self.seam[0][order], 1]))
+            inside = smooth_step(np.abs(q[:, 0]), self.head.face.mouth_half + 0.1, self.head.face.mouth_half - 0.1)
+            for axis in range(3):
+                along = np.interp(q[:, 0], x[order], gap[order, axis])
+                d[vertices, axis] = share * along * np.exp(-0.5 * (away / reach) ** 2) * inside
+        d[self.seam[0]] = 0.45 * gap
+        d[self.seam[1]] = -0.55 * gap
+        return self._with_inside(d, False)
+
+    def _other(self, name: str) -> Array:
+        head = self.head
+        if name in ("tongueOut", "tongueUp"):
+            d = np.zeros((head.count, 3))
+            members = head.groups["tongue"]
+            q = head.vertices[members]
+            front = smooth_step(q[:, 2], 42, 80)[:, None]
+            d[members] = front * ([0, 7.5, 27.0] if name == "tongueOut" else [0, 8.0, 2.0])
+            d[members, 0] -= 0.15 * q[:, 0] * front[:, 0]
+            return d
+        p = self.p[: self.n_outer]
+        d = np.zeros_like(p)
+        x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
+        if name == "jawClench":  # the masseter swells in front of the jaw angle
+            weight = np.exp(-0.5 * (((y + 52) / 12) ** 2 + ((z - 34) / 11) ** 2)) * (x > 40)
+            d[:, 0] = np.sign(p[:, 0]) * 3.6 * weight
+        elif name == "neckTighten":  # cords of the platysma
+            cords = np.exp(-0.5 * ((x - 24) / 6) ** 2) * np.exp(-0.5 * ((y + 138) / 16) ** 2) * (z > 0)
+            d[:, 2] = 3.5 * cords
+            d[:, 0] = np.sign(p[:, 0]) * 2.0 * cords
+        elif name == "swallow":  # the larynx rises
+            weight = np.exp(-0.5 * ((x / 9) ** 2 + ((y + 136) / 9) ** 2)) * (z > 0)
+            d[:, 1], d[:, 2] = 6.0 * weight, 0.8 * weight
+        else:
+            raise KeyError(name)
+        return self._with_inside(self.smooth(d), True)
+
+
+def expression_basis(head: Head) -> Array:
+    """All 64 columns, [V*3, 64] mm."""
+    maker = Expressions(head)
+    return np.stack([maker.column(name).ravel() for name in NAMES], -1)
