@@ -40,6 +40,7 @@ class Avatar:
         face_places: float32 `[478, 3]`, where the MediaPipe landmarks lie on the surface, likewise.
         face_certain: False where the detector hardly trusted what it saw.
         face_vertices: int32 `[478]`, the vertex at each MediaPipe landmark (portraits), else None.
+        baked_light: True where the colours carry their light already (photos): render them unlit.
         origin: float64 `[3]`, to be added to the vertices to be back in the file's coordinates (before turning).
         rotation: float64 `[3, 3]`, turned the file's axes to face towards +Z.
     """
@@ -58,6 +59,7 @@ class Avatar:
     face_places: np.ndarray | None = None
     face_certain: bool = False
     face_vertices: np.ndarray | None = None
+    baked_light: bool = False
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
 

@@ -1,4 +1,4 @@
-"""Face landmarks with MediaPipe behind one interface; the only file that imports mediapipe."""
+"""Face landmarks, and the outline of a person, with MediaPipe behind one interface; nothing else imports mediapipe."""
 
 from __future__ import annotations
 
@@ -268,3 +268,13 @@ def _enlarge(square: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarra
     matrix = np.float32([[scale, 0, shift[0]], [0, scale, shift[1]]])
     crop = cv2.warpAffine(square, matrix, (512, 512), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return crop, origin, scale
+
+
+def person_mask(image: np.ndarray) -> np.ndarray:
+    """How sure it is (0..1) that each pixel of an RGB image uint8 [H, W, 3] shows a person: float32 [H, W]."""
+    image = check_image(image)
+    with _quiet_stderr():
+        from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+        with SelfieSegmentation(model_selection=0) as segmenter:
+            return np.array(segmenter.process(image).segmentation_mask, np.float32)
