@@ -156,16 +156,19 @@ def load_pristine(path: str | Path) -> PristineModel:
     Raises:
         InputError: the file cannot be read, lacks an array, or has other shapes.
     """
+    from zipfile import BadZipFile
+
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     path = Path(path)
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
         else:
-            from scipy.io import loadmat
-
             arrays = loadmat(path)
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, EOFError, ValueError, IndexError, NotImplementedError, BadZipFile, MatReadError) as error:
         raise InputError("not a NIQE parameter file", path=path, expected=".mat or .npz", found=str(error)) from error
     found = {key.replace("_", ""): value for key, value in arrays.items()}
     if "muprisparam" not in found or "covprisparam" not in found:
