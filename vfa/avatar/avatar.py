@@ -108,9 +108,9 @@ def load_avatar(path: str | Path, *, orient: bool = True, landmarker: FaceLandma
     if not path.is_file():
         raise InputError("no such file", path=path, expected="a face to drive", hint="check --source_path")
     if suffix in COEFFICIENT_SUFFIXES:
-        from vfa.avatar.coefficients import avatar_from_coefficients, read_coefficients
+        from vfa.avatar.coefficients import avatar_from_file
 
-        return avatar_from_coefficients(read_coefficients(path), name=path.stem)
+        return avatar_from_file(path)
     if suffix in PORTRAIT_SUFFIXES:
         from vfa.avatar.portrait import load_portrait
 
