@@ -172,7 +172,6 @@ class Rig:
         turned = np.outer(x, right) + np.outer(c * y - s * z, up) + np.outer(s * y + c * z, front)
         return jaw.hinge + turned + (shift @ right) * right
 
-
     def _hold_teeth_back(self, moved: np.ndarray, lips: LipWall) -> None:
         """Shifts upper and lower teeth back, each as a whole, until no lip is pressed into them."""
         skin = lips.controllers.positions(moved) @ self.axes.T
@@ -253,4 +252,3 @@ def _turn(points: np.ndarray, center: np.ndarray, gaze: np.ndarray, axes: np.nda
     pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     return center + local @ (yaw @ pitch).T @ axes
-
