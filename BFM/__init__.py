@@ -11,9 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from BFM.coefficients import Coefficients, load_coefficients, split_coefficients
+from BFM.expressions import EXPRESSION_NAMES, expression
 from BFM.model import Eye, MorphableModel
+from BFM.performances import Performance, performance
 
-__all__ = ["Coefficients", "Eye", "MorphableModel", "load_coefficients", "load_model", "split_coefficients"]
+__all__ = [
+    "EXPRESSION_NAMES", "Coefficients", "Eye", "MorphableModel", "Performance", "expression", "load_coefficients", "load_model",
+    "performance", "split_coefficients",
+]  # fmt: skip
 
 
 @lru_cache(maxsize=2)

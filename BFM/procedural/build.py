@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from BFM.expressions import EXPRESSION_NAMES
 from BFM.geometry import vertex_normals
 from BFM.procedural import hair as hair_shell
-from BFM.procedural.expression import NAMES, expression_basis
+from BFM.procedural.expression import expression_basis
 from BFM.procedural.eyes import eye_centre, eyeball
 from BFM.procedural.face import Face, Opening
 from BFM.procedural.identity import identity_basis, identity_names
@@ -134,7 +135,7 @@ def build_arrays() -> dict[str, NDArray[np.generic]]:
         "keypoints": ibug_landmarks(head).astype(np.int32),
         "skin_mask": skin_mask,
         "identity_names": np.array(identity_names()),
-        "expression_names": np.array(NAMES),
+        "expression_names": np.array(EXPRESSION_NAMES),
         "texture_names": np.array(texture_names),
         "eye_centers": np.stack([(eye_centre(sign) - ORIGIN) / MM_PER_UNIT for sign in (1, -1)]).astype(np.float32),
         "eye_radius": np.float32(EYE_RADIUS / MM_PER_UNIT),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from BFM.expressions import EXPRESSION_NAMES
 from BFM.procedural.face import OPEN_LOWER, OPEN_UPPER, Opening
 from BFM.procedural.layout import EYE_ROW, MOUTH_ROW, MOUTH_Y
 from BFM.procedural.regions import Pull, eye_share, harmonic_weights, pulled, smoother
@@ -50,20 +51,6 @@ MIDDLE: dict[str, tuple[Pull, ...]] = {
     "lipPuffUpper": (Pull(0, M + 10, 18, 5.5, 0, 0.4, 4.0),),
     "lipPuffLower": (Pull(0, M - 14, 17, 6, 0, -0.4, 4.2),),
 }  # fmt: skip
-SIDE_SHIFT = (Pull(0, M, 21, 14, 0, 0, 0),)
-
-NAMES = (
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff", "cheekSquintLeft",
-    "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft",
-    "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft",
-    "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose",
-    "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft",
-    "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
-    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
-    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
-    "tongueOut", "tongueUp", "browGather", "cheekSuck", "nostrilFlare", "nostrilCompress", "lipPuffUpper", "lipPuffLower",
-    "lipsPart", "jawBack", "jawClench", "neckTighten", "swallow",
-)  # fmt: skip
 
 LIDS: dict[str, Opening] = {
     "eyeBlink": Opening(0.0, 0.0, 0.15),
@@ -290,4 +277,4 @@ class Expressions:
 def expression_basis(head: Head) -> Array:
     """All 64 columns, [V*3, 64] mm."""
     maker = Expressions(head)
-    return np.stack([maker.column(name).ravel() for name in NAMES], -1)
+    return np.stack([maker.column(name).ravel() for name in EXPRESSION_NAMES], -1)
