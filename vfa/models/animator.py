@@ -54,10 +54,15 @@ class AnimatorOutput:
 
 
 class VersatileFaceAnimator:
-    """The networks ready for inference; made by `from_checkpoint`, `from_official`, `from_network` or `from_onnx`."""
+    """The networks ready for inference; made by `from_checkpoint`, `from_official`, `from_network` or `from_onnx`.
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    Attributes:
+        engine: what runs the networks.
+        normalization: how frames are to be brought to [-1, 1], see `vfa.media.normalize`.
+    """
+
+    def __init__(self, engine: Engine, normalization: str = "range") -> None:
+        self.engine, self.normalization = engine, normalization
 
     @classmethod
     def from_network(
@@ -107,7 +112,9 @@ class VersatileFaceAnimator:
             CheckpointError: the file is damaged, unsafe or of another architecture.
         """
         checkpoint = load_checkpoint(find_checkpoint(path), sha256=sha256)
-        return cls.from_official(checkpoint.state, device=device, dtype=dtype, config=checkpoint.config)
+        animator = cls.from_official(checkpoint.state, device=device, dtype=dtype, config=checkpoint.config)
+        animator.normalization = checkpoint.normalization
+        return animator
 
     @classmethod
     def from_onnx(cls, folder: str | Path, *, provider: str | None = None) -> VersatileFaceAnimator:
@@ -119,7 +126,8 @@ class VersatileFaceAnimator:
         """
         from vfa.models.onnx_engine import OnnxEngine
 
-        return cls(OnnxEngine(folder, provider))
+        engine = OnnxEngine(folder, provider)
+        return cls(engine, engine.normalization)
 
     @property
     def config(self) -> AnimatorConfig:

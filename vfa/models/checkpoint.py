@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,24 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 SEARCH_ORDER = ("saved_models/VFA/VFA.pt", "saved_models/VFA/vfa_small.safetensors")
 HEADER_KEY = "vfa_config"
+NORMALIZATION_KEY = "vfa_normalization"
+NORMALIZATIONS = ("range", "foreground")
 SHOWN = 4
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checked checkpoint: float32 ``state`` on the CPU, exactly the entries that ``config`` asks for."""
+    """A checked checkpoint.
+
+    Attributes:
+        state: float32 on the CPU, exactly the entries that ``config`` asks for.
+        config: the architecture.
+        normalization: how its frames were brought to [-1, 1], see `vfa.media.normalize`.
+    """
 
     state: dict[str, Tensor]
     config: AnimatorConfig
+    normalization: str = "range"
 
 
 def find_checkpoint(path: str | Path | None = None, root: Path = REPOSITORY) -> Path:
@@ -69,8 +79,10 @@ def load_checkpoint(path: str | Path, *, sha256: str | None = None) -> Checkpoin
     path = find_checkpoint(path)
     kind = _kind(path)
     _check_hash(path, sha256)
-    raw, header = _read_safetensors(path) if kind == "safetensors" else _read_torch(path)
-    return check_state(raw, config=header, path=path)
+    if kind == "torch":
+        return check_state(_read_torch(path), path=path)
+    raw, config, normalization = _read_safetensors(path)
+    return replace(check_state(raw, config=config, path=path), normalization=normalization)
 
 
 def check_state(
@@ -164,22 +176,29 @@ def infer_config(state: Mapping[str, Tensor], *, path: str | Path | None = None)
         ) from error
 
 
-def save_checkpoint(state: Mapping[str, Tensor], config: AnimatorConfig, path: str | Path) -> None:
+def save_checkpoint(
+    state: Mapping[str, Tensor], config: AnimatorConfig, path: str | Path, *, normalization: str = "range"
+) -> None:
     """Write safetensors with ``config`` in the header; the file is complete or absent.
 
     Args:
         state: the network's state dict, checked before it is written.
+        config: the architecture.
         path: where to; folders must exist.
+        normalization: how frames were brought to [-1, 1] in training.
     """
     from safetensors.torch import save_file
 
     path = Path(path)
+    if normalization not in NORMALIZATIONS:
+        raise InputError("unknown normalisation", expected=" or ".join(NORMALIZATIONS), found=normalization)
     checked = check_state(state, config=config, path=path).state
+    header = {HEADER_KEY: json.dumps(config.to_dict()), NORMALIZATION_KEY: normalization}
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         # Low-precision weights stay as they are: a small file is shipped in float16.
         tensors = {name: _bare(state, name).detach().cpu().contiguous() for name in checked}
-        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(config.to_dict())})
+        save_file(tensors, temporary, metadata=header)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -239,7 +258,7 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_torch(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None]:
+def _read_torch(path: Path) -> Mapping[str, Any]:
     """The published layout: ``gen`` holds the weights; optimisers and the training arguments lie beside it."""
     import argparse
     import pickle
@@ -273,26 +292,28 @@ def _read_torch(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None]:
         raise CheckpointError(
             "there are no weights in the file", path=path, expected="the key 'gen'", found=f"keys {_some(list(state))}"
         )
-    return state, None
+    return state
 
 
-def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None]:
+def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            header = (file.metadata() or {}).get(HEADER_KEY)
+            metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             "the file is truncated or damaged", path=path, found=_first_line(error), hint="download it again"
         ) from error
-    if header is None:
-        return state, None
+    header, normalization = metadata.get(HEADER_KEY), metadata.get(NORMALIZATION_KEY, "range")
+    if normalization not in NORMALIZATIONS:
+        raise CheckpointError("the normalisation in the header is unknown", path=path, found=normalization[:80])
     try:
-        return state, AnimatorConfig.from_dict(json.loads(header))
+        config = None if header is None else AnimatorConfig.from_dict(json.loads(header))
     except (json.JSONDecodeError, TypeError, AttributeError, InputError) as error:
         raise CheckpointError("the configuration in the header is invalid", path=path, found=header[:160]) from error
+    return state, config, normalization
 
 
 def _first_line(error: Exception) -> str:
@@ -300,11 +321,12 @@ def _first_line(error: Exception) -> str:
 
 
 def _refused(message: str) -> str:
-    """The global that was refused, out of torch's explanation."""
-    for line in message.splitlines():
-        if "GLOBAL" in line or "global" in line:
-            return line.strip()[:200]
-    return (message.splitlines() or ["an unreadable pickle"])[0][:200]
+    """What was refused, out of torch's explanation, without its advice to switch the check off."""
+    for pattern in (r"GLOBAL (\S+)", r"WeightsUnpickler error: (.+)"):
+        match = re.search(pattern, message)
+        if match:
+            return match.group(1)[:160]
+    return "a pickle that is no checkpoint"
 
 
 def _preview(head: bytes) -> str:
@@ -330,7 +352,7 @@ def main() -> None:
                 name: value.half() if half and value.is_floating_point() else value
                 for name, value in checkpoint.state.items()
             }
-            save_checkpoint(state, checkpoint.config, target)
+            save_checkpoint(state, checkpoint.config, target, normalization=checkpoint.normalization)
         except VFAError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from error

@@ -67,12 +67,13 @@ class _FlowGraph(nn.Module):
         return tuple(self.student_dec(flow_logits, latent, source.expand(latent.shape[0], -1, -1, -1)))
 
 
-def export_onnx(network: AnimatorNetwork, folder: str | Path) -> None:
+def export_onnx(network: AnimatorNetwork, folder: str | Path, *, normalization: str = "range") -> None:
     """Write the networks to ``folder``; ``animator.json`` appears only when everything else is complete.
 
     Args:
         network: trained; exported in evaluation mode, float32, from a copy.
         folder: created where it does not exist.
+        normalization: how the network's frames are brought to [-1, 1].
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +111,8 @@ def export_onnx(network: AnimatorNetwork, folder: str | Path) -> None:
         np.save(file, directions, allow_pickle=False)
     os.replace(temporary, folder / "directions.npy")
     temporary = folder / f"animator.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps({"format": 1, "config": config.to_dict()}, indent=1))
+    content = {"format": 1, "config": config.to_dict(), "normalization": normalization}
+    temporary.write_text(json.dumps(content, indent=1))
     os.replace(temporary, manifest)
 
 
@@ -159,7 +161,7 @@ def main() -> None:
             loaded = load_checkpoint(found)
             network = AnimatorNetwork(loaded.config)
             network.load_state_dict(loaded.state)
-            export_onnx(network, folder)
+            export_onnx(network, folder, normalization=loaded.normalization)
         except VFAError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from error

@@ -46,7 +46,9 @@ class OnnxEngine:
         elif provider not in available:
             raise InputError("unknown execution provider", expected=", ".join(available), found=provider)
         try:
-            self.config = AnimatorConfig.from_dict(json.loads((folder / "animator.json").read_text())["config"])
+            manifest = json.loads((folder / "animator.json").read_text())
+            self.config = AnimatorConfig.from_dict(manifest["config"])
+            self.normalization = str(manifest["normalization"])
             directions = np.load(folder / "directions.npy", allow_pickle=False)
         except (ValueError, KeyError, TypeError, InputError) as error:
             raise CheckpointError("the exported networks are damaged", path=folder, found=str(error)[:160]) from error

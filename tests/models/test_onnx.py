@@ -1,0 +1,71 @@
+"""Networks exported to ONNX give the same numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from network_cases import SMALL, frames, relative, small_network
+
+from vfa.errors import AssetError, CheckpointError, InputError
+from vfa.models import VersatileFaceAnimator
+from vfa.models.export import export_onnx
+
+FILES = ("animator.json", "directions.npy", "encoder.onnx", "flow.onnx", "generator.onnx")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx")
+    export_onnx(small_network(), path)
+    return path
+
+
+def test_writes_complete_files_only(folder: Path) -> None:
+    assert tuple(sorted(path.name for path in folder.iterdir())) == FILES
+
+
+def test_same_results(folder: Path) -> None:
+    torch_model = VersatileFaceAnimator.from_network(small_network())
+    onnx_model = VersatileFaceAnimator.from_onnx(folder)
+    assert "ExecutionProvider" in onnx_model.engine.description
+    assert onnx_model.config == SMALL
+    for count in (1, 3):
+        source, driving, start = frames(1, 1), frames(count, 2), frames(1, 3)
+        out, expected = onnx_model.animate(source, driving, start), torch_model.animate(source, driving, start)
+        for name in ("rgbd", "flow", "mask", "warped", "inpainted"):
+            assert relative(getattr(out, name), getattr(expected, name)) < 1e-3
+    assert relative(onnx_model.encode_motion(driving), torch_model.encode_motion(driving)) < 1e-3
+
+
+def test_incomplete_folder_says_how_to_write_it(tmp_path: Path) -> None:
+    with pytest.raises(AssetError, match=r"vfa\.models\.export"):
+        VersatileFaceAnimator.from_onnx(tmp_path)
+
+
+def test_unknown_provider_lists_the_known(folder: Path) -> None:
+    with pytest.raises(InputError, match="CPUExecutionProvider"):
+        VersatileFaceAnimator.from_onnx(folder, provider="WishfulExecutionProvider")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
+    for file in FILES:
+        (tmp_path / file).write_bytes((folder / file).read_bytes())
+    (tmp_path / name).write_bytes((folder / name).read_bytes()[:40])
+    with pytest.raises(CheckpointError, match=str(tmp_path)):
+        VersatileFaceAnimator.from_onnx(tmp_path)
+
+
+def test_dictionary_of_another_network_is_refused(folder: Path, tmp_path: Path) -> None:
+    for file in FILES:
+        (tmp_path / file).write_bytes((folder / file).read_bytes())
+    np.save(tmp_path / "directions.npy", np.zeros((3, 2), np.float32))
+    with pytest.raises(CheckpointError, match="dictionary"):
+        VersatileFaceAnimator.from_onnx(tmp_path)
+
+
+def test_configuration_is_readable(folder: Path) -> None:
+    assert json.loads((folder / "animator.json").read_text())["config"] == SMALL.to_dict()
