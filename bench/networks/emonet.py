@@ -6,6 +6,7 @@ replaces `torch.nn.InstanceNorm2d` for the whole process; here BatchNorm2d is si
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ EXPRESSIONS_5 = ("neutral", "happy", "sad", "surprise", "fear")
 EXPRESSIONS_8 = (*EXPRESSIONS_5, "disgust", "anger", "contempt")
 _HOURGLASSES = 2
 _POINTS = 68
+SIDE = 256
 
 
 class EmoNet(nn.Module):
@@ -58,7 +60,7 @@ class EmoNet(nn.Module):
             `heatmap_mean` [N,68]; with `details` also `heatmap` [N,68,64,64] and `feature` [N,128], the layer before
             the last.
         """
-        if tuple(image.shape[1:]) != (3, 256, 256):
+        if tuple(image.shape[1:]) != (3, SIDE, SIDE):
             raise ValueError(f"EmoNet takes [N,3,256,256], got {list(image.shape)}")
         x = F.relu(self.bn1(self.conv1(image)))
         trunk = self.conv4(self.conv3(F.max_pool2d(self.conv2(x), 2)))
@@ -98,3 +100,25 @@ def emonet_5() -> EmoNet:
 def emonet_8() -> EmoNet:
     """EmoNet with the eight classes of `EXPRESSIONS_8`."""
     return EmoNet(len(EXPRESSIONS_8))
+
+
+def emonet_input(image: np.ndarray, box: np.ndarray | None = None, *, expand: float = 1.1) -> Tensor:
+    """Cut a face, or take the whole frame, and resize it to 256x256.
+
+    Args:
+        image: uint8 [H,W,3] RGB.
+        box: x1, y1, x2, y2 of the face in pixels; None takes the frame whatever its aspect, which pulls the scores
+            towards neutral but is how some published numbers were made.
+        expand: side of the square crop over the longer side of the box; black outside the image.
+    Returns:
+        float32 [1,3,256,256] in 0..1.
+    """
+    import cv2
+
+    from vfa.face.crop import SquareCrop
+
+    if box is not None:
+        x1, y1, x2, y2 = (float(value) for value in box[:4])
+        image = SquareCrop.centered(np.array([(x1 + x2) / 2, (y1 + y2) / 2]), expand * max(x2 - x1, y2 - y1)).cut(image)
+    face = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(face.transpose(2, 0, 1).astype(np.float32) / 255.0)[None]
