@@ -24,6 +24,11 @@ def _compiled(function: Callable) -> Callable:
         return njit(error_model="numpy", nogil=True)(function)
 
 
+def _inlined(function: Callable) -> Callable:
+    """For small functions with many array arguments: passing these would cost more than the work."""
+    return njit(inline="always", error_model="numpy")(function)
+
+
 @_compiled
 def project(vertices, rotation, eye, focal, cx, cy, tiny, screen):
     """Fill screen float32 `[V, 3]` with (x_px, y_px, depth) of the vertices; arithmetic in float64."""
@@ -96,25 +101,27 @@ def _crossing(screen, factor, i, j, k):
 
 @_compiled
 def weights(snapped, screen, factor, i, j, k, px, py):
-    """Barycentric coordinates divided by depth of triangle (i, j, k) at a pixel position; their sum is 1/depth."""
+    """Perspective-correct barycentric coordinates of triangle (i, j, k) at a pixel position, and the depth there."""
     if snapped[i, 2] > 0 and snapped[j, 2] > 0 and snapped[k, 2] > 0:
         x0, y0 = snapped[i, 0] - px, snapped[i, 1] - py
         x1, y1 = snapped[j, 0] - px, snapped[j, 1] - py
         x2, y2 = snapped[k, 0] - px, snapped[k, 1] - py
         e0, e1, e2 = x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0
-        scale = 1.0 / (e0 + e1 + e2)
-        return e0 * scale * snapped[i, 2], e1 * scale * snapped[j, 2], e2 * scale * snapped[k, 2]
+        g0, g1, g2 = e0 * snapped[i, 2], e1 * snapped[j, 2], e2 * snapped[k, 2]
+        scale = 1.0 / (g0 + g1 + g2)
+        return g0 * scale, g1 * scale, g2 * scale, (e0 + e1 + e2) * scale
     p = _crossing(screen, factor, i, j, k)
-    return (
-        p[0, 0] * px + p[0, 1] * py + p[0, 2],
-        p[1, 0] * px + p[1, 1] * py + p[1, 2],
-        p[2, 0] * px + p[2, 1] * py + p[2, 2],
-    )
+    g0 = p[0, 0] * px + p[0, 1] * py + p[0, 2]
+    g1 = p[1, 0] * px + p[1, 1] * py + p[1, 2]
+    g2 = p[2, 0] * px + p[2, 1] * py + p[2, 2]
+    scale = 1.0 / (g0 + g1 + g2)
+    return g0 * scale, g1 * scale, g2 * scale, scale
 
 
 @_compiled
-def _fetch(texels, offset, width, height, clamp, u, v, out):
-    """Bilinear sample of one texture level into out[0:4]; v = 0 is the bottom; borders clamp or repeat."""
+def _fetch(texels, levels, level, clamp, u, v):
+    """Bilinear sample (r, g, b, a) in 0..255 of one texture level; v = 0 is the bottom; borders clamp or repeat."""
+    offset, width, height = levels[level, 0], levels[level, 1], levels[level, 2]
     x, y = u * width - 0.5, (1.0 - v) * height - 0.5
     if clamp:
         x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
@@ -128,12 +135,16 @@ def _fetch(texels, offset, width, height, clamp, u, v, out):
     p00, p01 = offset + y0 * width + x0, offset + y0 * width + x1
     p10, p11 = offset + y1 * width + x0, offset + y1 * width + x1
     w00, w01, w10, w11 = (1 - tx) * (1 - ty), tx * (1 - ty), (1 - tx) * ty, tx * ty
-    for c in range(4):
-        out[c] = texels[p00, c] * w00 + texels[p01, c] * w01 + texels[p10, c] * w10 + texels[p11, c] * w11
+    return (
+        texels[p00, 0] * w00 + texels[p01, 0] * w01 + texels[p10, 0] * w10 + texels[p11, 0] * w11,
+        texels[p00, 1] * w00 + texels[p01, 1] * w01 + texels[p10, 1] * w10 + texels[p11, 1] * w11,
+        texels[p00, 2] * w00 + texels[p01, 2] * w01 + texels[p10, 2] * w10 + texels[p11, 2] * w11,
+        texels[p00, 3] * w00 + texels[p01, 3] * w01 + texels[p10, 3] * w10 + texels[p11, 3] * w11,
+    )
 
 
 @_compiled
-def _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv, sample):
+def _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv):
     """True where the texture's alpha cuts a hole at a point, given as barycentric coordinates over depth."""
     level = alpha_level[t]
     if level < 0:
@@ -141,12 +152,11 @@ def _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv, sampl
     scale = 1.0 / (g0 + g1 + g2)
     u = (g0 * uv[t, 0, 0] + g1 * uv[t, 1, 0] + g2 * uv[t, 2, 0]) * scale
     v = (g0 * uv[t, 0, 1] + g1 * uv[t, 1, 1] + g2 * uv[t, 2, 1]) * scale
-    _fetch(texels, levels[level, 0], levels[level, 1], levels[level, 2], clamp, u, v, sample)
-    return sample[3] < 127.5
+    return _fetch(texels, levels, level, clamp, u, v)[3] < 127.5
 
 
 @_compiled
-def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv, sample):
+def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv):
     """Draw a triangle that reaches behind the near plane: bound its visible part, then test pixels homogeneously."""
     height, width = invz.shape
     lo_x, lo_y, hi_x, hi_y = np.inf, np.inf, -np.inf, -np.inf
@@ -173,7 +183,7 @@ def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, t
             inverse = g0 + g1 + g2
             if not (g0 >= 0 and g1 >= 0 and g2 >= 0 and invz[y, x] < np.float32(inverse) <= 1 / near):
                 continue
-            if alpha_level.shape[0] and _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv, sample):
+            if alpha_level.shape[0] and _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv):
                 continue
             invz[y, x] = inverse
             tri[y, x] = t
@@ -189,16 +199,13 @@ def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level,
     height, width = invz.shape
     invz[:] = 0
     tri[:] = -1
-    sample = np.zeros(4)
     cut = alpha_level.shape[0] > 0
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         w0, w1, w2 = snapped[i, 2], snapped[j, 2], snapped[k, 2]
         if not (w0 > 0 and w1 > 0 and w2 > 0):
             if w0 + w1 + w2 > 0 and not (cut and alpha_level[t] == -2):
-                _plot_crossing(
-                    screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv, sample
-                )
+                _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv)
             continue
         x0, x1, x2 = snapped[i, 0], snapped[j, 0], snapped[k, 0]
         x_first = max(0.0, np.ceil(min(x0, x1, x2) - 0.5))
@@ -238,9 +245,7 @@ def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level,
                 inverse = np.float32(e0 * w0 + e1 * w1 + e2 * w2)
                 if inverse <= invz[row + y, column + x]:
                     continue
-                if cut and _is_transparent(
-                    t, e0 * w0, e1 * w1, e2 * w2, alpha_level, texels, levels, clamp, uv, sample
-                ):
+                if cut and _is_transparent(t, e0 * w0, e1 * w1, e2 * w2, alpha_level, texels, levels, clamp, uv):
                     continue
                 invz[row + y, column + x] = inverse
                 tri[row + y, column + x] = t
@@ -257,41 +262,30 @@ def resolve(snapped, screen, triangles, tri, depth, barycentric):
                 depth[y, x] = np.nan
                 barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2] = 0.0, 0.0, 0.0
                 continue
-            g0, g1, g2 = weights(
+            b0, b1, b2, z = weights(
                 snapped, screen, 1.0, triangles[t, 0], triangles[t, 1], triangles[t, 2], x + 0.5, y + 0.5
             )
-            total = g0 + g1 + g2
-            depth[y, x] = 1.0 / total
-            barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2] = g0 / total, g1 / total, g2 / total
+            depth[y, x] = z
+            barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2] = b0, b1, b2
 
 
-@_compiled
-def _irradiance(nx, ny, nz, polynomial, directions, intensities, light):
-    """Diffuse light on a surface of unit normal n into light[0:3]."""
-    for c in range(3):
-        light[c] = (
-            polynomial[0, c]
-            + polynomial[1, c] * nx
-            + polynomial[2, c] * ny
-            + polynomial[3, c] * nz
-            + polynomial[4, c] * nx * ny
-            + polynomial[5, c] * ny * nz
-            + polynomial[6, c] * nz * nz
-            + polynomial[7, c] * nx * nz
-            + polynomial[8, c] * (nx * nx - ny * ny)
-        )
+@_inlined
+def _diffuse(nx, ny, nz, polynomial, directions, intensities, channel):
+    """One channel of the diffuse light on a surface of unit normal n."""
+    p, c = polynomial, channel  # views of single rows or columns would cost more than the arithmetic
+    light = p[0, c] + p[1, c] * nx + p[2, c] * ny + p[3, c] * nz
+    if p.shape[0] > 4:
+        light += p[4, c] * nx * ny + p[5, c] * ny * nz + p[6, c] * nz * nz
+        light += p[7, c] * nx * nz + p[8, c] * (nx * nx - ny * ny)
     for i in range(directions.shape[0]):
         cosine = nx * directions[i, 0] + ny * directions[i, 1] + nz * directions[i, 2]
-        if cosine > 0:
-            for c in range(3):
-                light[c] += intensities[i, c] * cosine
+        light += intensities[i, channel] * max(cosine, 0.0)
+    return light
 
 
 @_compiled
 def _texture_level(snapped, i, j, k, t, uv, levels, first, count):
     """The mip level at which a texel is about as large as a pixel."""
-    if count == 1:
-        return first
     du1, dv1 = uv[t, 1, 0] - uv[t, 0, 0], uv[t, 1, 1] - uv[t, 0, 1]
     du2, dv2 = uv[t, 2, 0] - uv[t, 0, 0], uv[t, 2, 1] - uv[t, 0, 1]
     texels = abs(du1 * dv2 - du2 * dv1) * levels[first, 1] * levels[first, 2]
@@ -305,69 +299,81 @@ def _texture_level(snapped, i, j, k, t, uv, levels, first, count):
     return level
 
 
+@_inlined
+def _light(
+    snapped, i, j, k, b0, b1, b2, normals, white, polynomial, directions, intensities, specular, shininess, halfway
+):
+    """Light (red, green, blue) and gloss at a point of a triangle; its seen side is the lit one."""
+    nx = b0 * normals[i, 0] + b1 * normals[j, 0] + b2 * normals[k, 0]
+    ny = b0 * normals[i, 1] + b1 * normals[j, 1] + b2 * normals[k, 1]
+    nz = b0 * normals[i, 2] + b1 * normals[j, 2] + b2 * normals[k, 2]
+    turn = (snapped[j, 0] - snapped[i, 0]) * (snapped[k, 1] - snapped[i, 1])
+    turn -= (snapped[k, 0] - snapped[i, 0]) * (snapped[j, 1] - snapped[i, 1])
+    scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
+    if turn > 0:  # y points down, so that front faces turn negative
+        scale = -scale
+    nx, ny, nz = nx * scale, ny * scale, nz * scale
+    red = _diffuse(nx, ny, nz, polynomial, directions, intensities, 0)
+    green = red if white else _diffuse(nx, ny, nz, polynomial, directions, intensities, 1)
+    blue = red if white else _diffuse(nx, ny, nz, polynomial, directions, intensities, 2)
+    gloss = 0.0
+    if specular > 0:
+        gloss = specular * max(nx * halfway[0] + ny * halfway[1] + nz * halfway[2], 0.0) ** shininess
+    return red, green, blue, gloss
+
+
 @_compiled
 def shade(
     snapped, screen, factor, triangles, tri, normals, vertex_colors, uv,
     material, base, first_level, level_count, texels, levels, clamp,
-    unlit, polynomial, directions, intensities, specular, shininess, to_camera, background, image,
+    unlit, white, polynomial, directions, intensities, specular, shininess, halfway, background, image,
 ):  # fmt: skip
-    """Fill image uint8 `[H, W, 3]`: colour the samples of tri `[f H, f W]` and average the f x f samples of a pixel."""
+    """Fill image uint8 `[H, W, 3]`: colour the samples of tri `[f H, f W]` and average the f x f samples of a pixel.
+
+    polynomial float64 `[4 or 9, 3]`; white: all channels of the light are equal; halfway float64 `[3]`: unit vector
+    between the first lamp and the viewer.
+    """
     height, width = image.shape[0], image.shape[1]
     step = tri.shape[1] // width
-    sample, light, color = np.empty(4), np.zeros(3), np.zeros(3)
-    share = 1.0 / (step * step)
+    share = 255.0 / (step * step)
     for y in range(height):
         for x in range(width):
             red, green, blue = 0.0, 0.0, 0.0
-            for s in range(step * step):
-                sy, sx = y * step + s // step, x * step + s % step
-                t = tri[sy, sx]
-                if t < 0:
-                    red += background[y, x, 0]
-                    green += background[y, x, 1]
-                    blue += background[y, x, 2]
-                    continue
-                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-                b0, b1, b2 = weights(snapped, screen, factor, i, j, k, sx + 0.5, sy + 0.5)
-                scale = 1.0 / (b0 + b1 + b2)
-                b0, b1, b2 = b0 * scale, b1 * scale, b2 * scale
-                m = material[t] if material.shape[0] else 0
-                for c in range(3):
-                    color[c] = base[m, c]
-                if vertex_colors.shape[0]:
-                    for c in range(3):
-                        mixed = b0 * vertex_colors[i, c] + b1 * vertex_colors[j, c] + b2 * vertex_colors[k, c]
-                        color[c] *= mixed * (1 / 255.0)
-                if level_count[m] > 0:
-                    u = b0 * uv[t, 0, 0] + b1 * uv[t, 1, 0] + b2 * uv[t, 2, 0]
-                    v = b0 * uv[t, 0, 1] + b1 * uv[t, 1, 1] + b2 * uv[t, 2, 1]
-                    level = _texture_level(snapped, i, j, k, t, uv, levels, first_level[m], level_count[m])
-                    _fetch(texels, levels[level, 0], levels[level, 1], levels[level, 2], clamp, u, v, sample)
-                    for c in range(3):
-                        color[c] *= sample[c] * (1 / 255.0)
-                if not unlit:
-                    nx = b0 * normals[i, 0] + b1 * normals[j, 0] + b2 * normals[k, 0]
-                    ny = b0 * normals[i, 1] + b1 * normals[j, 1] + b2 * normals[k, 1]
-                    nz = b0 * normals[i, 2] + b1 * normals[j, 2] + b2 * normals[k, 2]
-                    turn = (snapped[j, 0] - snapped[i, 0]) * (snapped[k, 1] - snapped[i, 1])
-                    turn -= (snapped[k, 0] - snapped[i, 0]) * (snapped[j, 1] - snapped[i, 1])
-                    length = np.sqrt(nx * nx + ny * ny + nz * nz)
-                    scale = (1.0 if turn <= 0 else -1.0) / max(length, 1e-12)  # y is down: front faces turn negative
-                    nx, ny, nz = nx * scale, ny * scale, nz * scale
-                    _irradiance(nx, ny, nz, polynomial, directions, intensities, light)
-                    for c in range(3):
-                        color[c] *= light[c]
-                    if specular > 0 and directions.shape[0]:
-                        hx, hy, hz = directions[0, 0] + to_camera[0], directions[0, 1] + to_camera[1], 0.0
-                        hz = directions[0, 2] + to_camera[2]
-                        gloss = (nx * hx + ny * hy + nz * hz) / np.sqrt(hx * hx + hy * hy + hz * hz)
-                        if gloss > 0:
-                            gloss = specular * gloss**shininess
-                            for c in range(3):
-                                color[c] += gloss * intensities[0, c]
-                red += min(max(color[0], 0.0), 1.0) * 255.0
-                green += min(max(color[1], 0.0), 1.0) * 255.0
-                blue += min(max(color[2], 0.0), 1.0) * 255.0
+            light, lit = (1.0, 1.0, 1.0, 0.0), -1
+            for sy in range(y * step, y * step + step):
+                for sx in range(x * step, x * step + step):
+                    t = tri[sy, sx]
+                    if t < 0:
+                        red += background[y, x, 0]
+                        green += background[y, x, 1]
+                        blue += background[y, x, 2]
+                        continue
+                    i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                    b0, b1, b2, _ = weights(snapped, screen, factor, i, j, k, sx + 0.5, sy + 0.5)
+                    if not unlit and t != lit:  # light changes too little within a pixel to be computed again
+                        light = _light(
+                            snapped, i, j, k, b0, b1, b2, normals,
+                            white, polynomial, directions, intensities, specular, shininess, halfway,
+                        )  # fmt: skip
+                        lit = t
+                    m = material[t] if material.shape[0] else 0
+                    r, g, b = light[0] * base[m, 0], light[1] * base[m, 1], light[2] * base[m, 2]
+                    if vertex_colors.shape[0]:
+                        c = vertex_colors
+                        r *= (b0 * c[i, 0] + b1 * c[j, 0] + b2 * c[k, 0]) * (1 / 255.0)
+                        g *= (b0 * c[i, 1] + b1 * c[j, 1] + b2 * c[k, 1]) * (1 / 255.0)
+                        b *= (b0 * c[i, 2] + b1 * c[j, 2] + b2 * c[k, 2]) * (1 / 255.0)
+                    if level_count[m] > 0:
+                        u = b0 * uv[t, 0, 0] + b1 * uv[t, 1, 0] + b2 * uv[t, 2, 0]
+                        v = b0 * uv[t, 0, 1] + b1 * uv[t, 1, 1] + b2 * uv[t, 2, 1]
+                        level = _texture_level(snapped, i, j, k, t, uv, levels, first_level[m], level_count[m])
+                        texel = _fetch(texels, levels, level, clamp, u, v)
+                        r *= texel[0] * (1 / 255.0)
+                        g *= texel[1] * (1 / 255.0)
+                        b *= texel[2] * (1 / 255.0)
+                    red += min(max(r + light[3], 0.0), 1.0)
+                    green += min(max(g + light[3], 0.0), 1.0)
+                    blue += min(max(b + light[3], 0.0), 1.0)
             image[y, x, 0] = np.uint8(red * share + 0.5)
             image[y, x, 1] = np.uint8(green * share + 0.5)
             image[y, x, 2] = np.uint8(blue * share + 0.5)

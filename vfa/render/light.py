@@ -23,7 +23,7 @@ class Light:
         polynomial: float64 `[9, 3]`, RGB factors of 1, x, y, z, xy, yz, zz, xz, xx - yy of the unit normal.
         directions: float64 `[L, 3]`, unit vectors towards the lamps.
         intensities: float64 `[L, 3]`, RGB of the lamps; each adds intensity x max(0, cos).
-        specular: strength of the first lamp's gloss.
+        specular: brightness of the gloss where the first lamp is reflected.
         shininess: exponent of the gloss.
         attached: True if the directions are the camera's (x right, y up, z towards the viewer), False if the world's.
         unlit: True to show the albedo itself.
@@ -51,7 +51,7 @@ class Light:
     def studio(cls) -> Light:
         """Key, fill and rim light that bring out the shape of a mesh without colours."""
         lamps = [((-0.5, 0.55, 0.67), 0.62), ((0.7, 0.1, 0.7), 0.20), ((0.55, 0.5, -0.67), 0.30)]
-        return cls.lamps(lamps, ambient=0.22, sky=0.08, specular=0.10)
+        return cls.lamps(lamps, ambient=0.22, sky=0.08, specular=0.06)
 
     @classmethod
     def lamps(
@@ -105,6 +105,22 @@ class Light:
             ]
         )
         return cls(polynomial, attached=False)
+
+    @property
+    def is_white(self) -> bool:
+        """True if red, green and blue get the same light."""
+        values = np.concatenate([self.polynomial, self.intensities])
+        return bool((values == values[:, :1]).all())
+
+    @property
+    def terms(self) -> np.ndarray:
+        """The polynomial without its second-order terms where these are all zero: float64 `[4 or 9, 3]`."""
+        return np.ascontiguousarray(self.polynomial if self.polynomial[4:].any() else self.polynomial[:4], np.float64)
+
+    def halfway(self, to_viewer: np.ndarray) -> np.ndarray:
+        """Unit vector between the first lamp and the viewer's direction float64 `[3]`; where the gloss is brightest."""
+        between = to_viewer + (self.directions[0] if len(self.directions) else 0)
+        return between / max(float(np.linalg.norm(between)), 1e-12)
 
     def in_world(self, rotation: np.ndarray) -> Light:
         """The same light with world directions, for a camera with this world-to-camera rotation `[3, 3]`."""

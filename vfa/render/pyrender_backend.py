@@ -77,7 +77,7 @@ class PyrenderRenderer:
         scene, flags = self._scene(vertices), self._pyrender.RenderFlags
         color, depth = self._offscreen.render(scene, flags.FLAT | flags.SKIP_CULL_FACES)
         step, (height, width) = self.supersample, (self.camera.height, self.camera.width)
-        background = self._background.repeat(step, 0).repeat(step, 1)
+        background = 255 * self._background.repeat(step, 0).repeat(step, 1)
         mixed = np.where((depth > 0)[..., None], color.astype(np.float32), background)
         return (mixed.reshape(height, step, width, step, 3).mean((1, 3)) + 0.5).astype(np.uint8)
 

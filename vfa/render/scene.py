@@ -90,7 +90,7 @@ class MeshRenderer:
         """Picture and maps of one frame; vertices float32 `[V, 3]`."""
         vertices = self._prepare(vertices)
         color = self._color(vertices)
-        raster = self._raster()
+        raster = self._raster(drawn=True)
         return Rendered(color, raster.depth, raster.triangle, raster.barycentric, raster.mask)
 
     def render_color(self, vertices: np.ndarray) -> np.ndarray:
@@ -146,15 +146,19 @@ class MeshRenderer:
         kernels.shade(
             self._snapped, self._screen, factor, self._triangles, self._index, self._normals, s.vertex_colors, s.uv,
             s.material, s.base, s.first_level, s.level_count, s.texels, s.levels, s.clamp,
-            light.unlit, light.polynomial, light.directions, light.intensities, light.specular, light.shininess,
-            rotation[2], self._background, image,
+            light.unlit, light.is_white, light.terms, light.directions, light.intensities,
+            light.specular, light.shininess, light.halfway(rotation[2]), self._background, image,
         )  # fmt: skip
         return image
 
-    def _raster(self) -> Raster:
-        size = (self.camera.height, self.camera.width)
-        inverse, index = np.empty(size, np.float32), np.empty(size, np.int32)
-        self._visible(1.0, inverse, index)
+    def _raster(self, drawn: bool = False) -> Raster:
+        """Maps of the prepared frame; drawn: its picture has been made, whose samples can serve if they are the same."""
+        if drawn and self.supersample == 1:
+            index = self._index.copy()
+        else:
+            size = (self.camera.height, self.camera.width)
+            inverse, index = np.empty(size, np.float32), np.empty(size, np.int32)
+            self._visible(1.0, inverse, index)
         return resolve(self._snapped, self._screen, self._triangles, index)
 
 
@@ -208,7 +212,7 @@ def render_mesh(
 
 
 def background_image(background: Background, camera: Camera) -> np.ndarray:
-    """The background as float32 `[H, W, 3]` in 0..255, whatever form it was given in."""
+    """The background as float32 `[H, W, 3]` in 0..1, whatever form it was given in."""
     values = np.asarray(background, np.float32)
     if values.shape == (3,):
         values = values[None, None]
@@ -221,4 +225,4 @@ def background_image(background: Background, camera: Camera) -> np.ndarray:
             expected=f"an RGB colour, a pair of them, or an image [{camera.height}, {camera.width}, 3]",
             found=str(list(values.shape)),
         )
-    return np.ascontiguousarray(np.broadcast_to(values, (camera.height, camera.width, 3)), np.float32)
+    return np.ascontiguousarray(np.broadcast_to(values / 255, (camera.height, camera.width, 3)), np.float32)
