@@ -152,7 +152,7 @@ class MeshRenderer:
         return image
 
     def _raster(self, drawn: bool = False) -> Raster:
-        """Maps of the prepared frame; drawn: its picture has been made, whose samples can serve if they are the same."""
+        """Maps of the prepared frame; drawn: its picture has been made, whose samples serve if they are the same."""
         if drawn and self.supersample == 1:
             index = self._index.copy()
         else:
