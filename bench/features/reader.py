@@ -60,6 +60,7 @@ class VideoReader:
         self.info = VideoInfo(path.name, about.width, about.height, about.rate)
         self.n_frames_hint = about.n_frames
         self._aspect = about.aspect
+        self.has_sound = about.has_audio
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[StreamFrame]:

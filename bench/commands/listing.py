@@ -1,0 +1,74 @@
+"""`bench list`: metrics, methods, suites, weights."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+from vfa.errors import EXIT_OK
+
+
+def run_list(topic: str, verbose: bool) -> int:
+    """Prints one table and returns the exit code."""
+    from rich.console import Console
+    from rich.table import Table
+
+    head, rows = {"metrics": _metrics, "methods": _methods, "suites": _suites, "weights": _weights}[topic](verbose)
+    table = Table(box=None, pad_edge=False)
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 160).print(table, markup=False, highlight=False)
+    return EXIT_OK
+
+
+def _metrics(verbose: bool) -> tuple[list[str], list[list[str]]]:
+    from bench.metrics.registry import all_metrics, names_of
+
+    rows = []
+    for cls in all_metrics():
+        arrow = {True: "up", False: "down", None: "near"}[cls.higher_is_better]
+        low, high = (f"{end:g}" if math.isfinite(end) else "-" for end in cls.range)
+        row = [
+            cls.id(),
+            ", ".join(names_of(cls)[1:]),
+            arrow,
+            f"{low} .. {high}",
+            cls.unit,
+            "truth" if cls.paired else "",
+            ", ".join((*cls.needs, *(f"weights {key}" for key in cls.weights))),
+            "" if cls.comparable else "not comparable",
+        ]
+        if verbose:
+            row += [cls.definition, cls.reference]
+        rows.append(row)
+    head = ["metric", "also", "better", "range", "unit", "against", "needs", "note"]
+    return head + (["definition", "source"] if verbose else []), rows
+
+
+def _methods(verbose: bool) -> tuple[list[str], list[list[str]]]:
+    rows = [["folder", "existing videos: the folder given to bench evaluate --pred, or each of its sub-folders"]]
+    return ["method", "what it is"], rows
+
+
+def _suites(verbose: bool) -> tuple[list[str], list[list[str]]]:
+    from bench.suites import SUITES
+
+    return ["suite", "layout"], [[name, _first_lines(builder)] for name, builder in sorted(SUITES.items())]
+
+
+def _first_lines(thing: Any) -> str:
+    return " ".join((thing.__doc__ or "").split())
+
+
+def _weights(verbose: bool) -> tuple[list[str], list[list[str]]]:
+    from bench.weights import MANIFEST, find, folder
+
+    rows = []
+    for item in MANIFEST:
+        path = find(item.key)
+        rows.append([item.key, item.file, "here" if path else "missing", item.licence, item.needed_by, item.source])
+    rows.append(["", "", "", "", "", f"looked for in {folder()}"])
+    return ["key", "file", "state", "licence", "needed by", "published at"], rows

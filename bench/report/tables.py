@@ -1,0 +1,151 @@
+"""Reports as text: markdown, CSV, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+from bench.report.model import MetricLine, Report, arrow, number, published_tables
+
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "≈": r"$\approx$", "–": "--",
+}  # fmt: skip
+
+CSV_FIELDS = (
+    "method", "metric", "variant", "id", "value", "unit", "higher_is_better", "comparable", "aggregation",
+    "pooled", "pooled_low", "pooled_high", "video_mean", "video_mean_low", "video_mean_high", "reference",
+    "n_videos", "n_videos_total", "n_frames", "n_missing", "coverage", "status", "reason",
+)  # fmt: skip
+
+
+def markdown(report: Report, *, published: bool) -> str:
+    """A table per group of metrics, metrics in rows; then what is missing; then published tables."""
+    out = [f"# Benchmark results ({report.title})", ""]
+    for title, lines in report.grouped():
+        out += [f"## {title}", "", *_markdown_table(report, lines), ""]
+    out += [
+        "Value pooled over all frames, 95 % bootstrap interval over videos in brackets; **bold**: best. "
+        "↑ higher is better, ↓ lower is better, ≈ closeness to the ground truth's own value. "
+        "† own definition or substitute, not comparable with published numbers. "
+        "Coverage in per cent of frames where not all counted.",
+        "",
+    ]
+    if report.unavailable:
+        out += ["## Not computed", ""]
+        out += [f"- {', '.join(names)}: {_cell(reason)}" for reason, names in report.unavailable.items()]
+        out.append("")
+    for run in report.runs:
+        for text in run.results["unmatched"]:
+            out.append(f"- unmatched: {_cell(text)}")
+        for video in run.videos:
+            out += [f"- {_cell(video['label'])}/{_cell(video['video'])}: {_cell(text)}" for text in video["faults"]]
+    if published:
+        for table in published_tables():
+            head = [f"{c['name']} {'↑' if c['direction'] == 'up' else '↓'}" for c in table["columns"]]
+            out += ["", f"## {table['title']} ({table['mark']})", "", _line(["", *head]), _rule(len(head) + 1)]
+            out += [_line([row["method"], *row["values"]]) for row in table["rows"]]
+            out += ["", *(f"> {note}" for note in table["notes"])]
+    return "\n".join(out).rstrip() + "\n"
+
+
+def _markdown_table(report: Report, lines: list[MetricLine]) -> list[str]:
+    show_truth = any(line.reference is not None for line in lines)
+    head = ["metric", *report.methods, *(["ground truth"] if show_truth else [])]
+    table = [_line(head), _rule(len(head))]
+    for line in lines:
+        best = line.best()
+        cells = [_markdown_cell(line.cells.get(method), method in best) for method in report.methods]
+        name = f"{line.id}{'' if line.about['comparable'] else ' †'} {arrow(line.about['higher_is_better'])}"
+        unit = f" ({line.about['unit']})" if line.about["unit"] else ""
+        table.append(_line([name + unit, *cells, *([number(line.reference)] if show_truth else [])]))
+    return table
+
+
+def _markdown_cell(row: dict[str, Any] | None, best: bool) -> str:
+    if row is None or row["value"] is None:
+        return "–"
+    text = f"**{number(row['value'])}**" if best else number(row["value"])
+    if row["pooled"]["low"] is not None:
+        text += f" [{number(row['pooled']['low'], 3)}, {number(row['pooled']['high'], 3)}]"
+    if row["n_missing"]:
+        text += f" {row['coverage']:.0%}"
+    if row["n_videos"] < row["n_videos_total"]:
+        text += f" ({row['n_videos']}/{row['n_videos_total']} videos)"
+    return text
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _rule(n: int) -> str:
+    return "|" + " --- |" * n
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
+
+
+def comma_separated(report: Report) -> str:
+    """One line per method and metric with every number of results.json; text cells cannot start a formula."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(CSV_FIELDS)
+    for run in report.runs:
+        for row in run.results["rows"]:
+            flat = dict(row)
+            flat["method"] = row["label"]
+            for name in ("pooled", "video_mean"):
+                flat |= {name: row[name]["value"], f"{name}_low": row[name]["low"], f"{name}_high": row[name]["high"]}
+            writer.writerow([_safe(flat[name]) for name in CSV_FIELDS])
+    return buffer.getvalue()
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
+        return "'" + value
+    return "" if value is None else value
+
+
+def latex(report: Report) -> str:
+    """A booktabs table per group; the best value bold, intervals below."""
+    out = ["% needs \\usepackage{booktabs}"]
+    for title, lines in report.grouped():
+        show_truth = any(line.reference is not None for line in lines)
+        head = ["", *report.methods, *(["ground truth"] if show_truth else [])]
+        out += [
+            "\\begin{table}[t]",
+            "\\centering",
+            f"\\caption{{{_tex(title)}. Pooled over frames; 95\\,\\% bootstrap intervals over videos.}}",
+            "\\begin{tabular}{l" + "r" * (len(head) - 1) + "}",
+            "\\toprule",
+            " & ".join(_tex(cell) for cell in head) + " \\\\",
+            "\\midrule",
+        ]
+        for line in lines:
+            best = line.best()
+            cells = [_tex(f"{line.id} {arrow(line.about['higher_is_better'])}")]
+            for method in report.methods:
+                cells.append(_latex_cell(line.cells.get(method), method in best))
+            if show_truth:
+                cells.append(_tex(number(line.reference)))
+            out.append(" & ".join(cells) + " \\\\")
+        out += ["\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
+    return "\n".join(out)
+
+
+def _latex_cell(row: dict[str, Any] | None, best: bool) -> str:
+    if row is None or row["value"] is None:
+        return "--"
+    text = number(row["value"])
+    text = f"\\textbf{{{text}}}" if best else text
+    low, high = row["pooled"]["low"], row["pooled"]["high"]
+    return text if low is None else f"{text} {{\\scriptsize [{number(low, 3)}, {number(high, 3)}]}}"
+
+
+def _tex(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(c, c) for c in text)
