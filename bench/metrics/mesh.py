@@ -12,6 +12,7 @@ import numpy as np
 from bench.features.base import SampleFeatures
 from bench.metrics.base import Metric, VideoScore
 from bench.metrics.functional.mesh import (
+    check_region,
     face_dynamics_deviation,
     lip_vertex_error,
     mean_vertex_error,
@@ -26,32 +27,46 @@ from vfa.errors import InputError
 Region = Sequence[int] | np.ndarray | str | Path | None
 
 
-def read_region(region: Region, name: str) -> np.ndarray:
-    """Vertex indices from a sequence, or from a text file of whole numbers (as BIWI's `lve.txt`) or a `.npy` file.
+def read_array(given: Region, sample: SampleFeatures, name: str) -> np.ndarray:
+    """An array that a metric needs beside the vertices.
+
+    Args:
+        given: the metric's option: values, a `.npy` file, or a text file of whole numbers (as BIWI's `lve.txt`);
+            None takes the array of this name that lies beside the truth's (or prediction's) vertices in their `.npz`.
+        sample: where it is looked for.
+        name: of the option and of the array.
 
     Raises:
-        InputError: none given, or the file cannot be read.
+        InputError: it is nowhere, or the file cannot be read.
     """
-    if region is None:
-        raise InputError(f"no {name} vertices given", expected=f"the option {name}=INDICES or {name}=FILE")
-    if not isinstance(region, str | Path):
-        return np.asarray(region)
-    path = Path(region)
+    if given is None:
+        for video in (sample.truth, sample.prediction):
+            if video is not None and name in video:
+                return np.asarray(video[name])
+        raise InputError(
+            f"the mesh metric needs `{name}`",
+            path=sample.id,
+            expected=f"an array `{name}` beside `vertices` in the .npz of the truth, or the option {name}=FILE",
+        )
+    if not isinstance(given, str | Path):
+        return np.asarray(given)
+    path = Path(given)
     try:
         if path.suffix == ".npy":
             return np.load(path, allow_pickle=False)
         return np.array(path.read_text().replace(",", " ").split(), dtype=np.int64)
     except (OSError, ValueError) as error:
-        raise InputError("cannot read vertex indices", path=path, expected="whole numbers", found=str(error)) from error
+        raise InputError(f"cannot read `{name}`", path=path, expected="whole numbers", found=str(error)) from error
 
 
 class MeshMetric(Metric):
     """What metrics of vertex sequences share. The unit is that of the vertices; lengths are cut to the shorter one."""
 
     needs, paired, warpable = ("vertices",), True, True
-    higher_is_better, range, unit = False, (0.0, math.inf), "length"
+    higher_is_better: ClassVar[bool | None] = False
+    range, unit = (0.0, math.inf), "length"
 
-    def per_frame(self, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def per_frame(self, prediction: np.ndarray, truth: np.ndarray, sample: SampleFeatures) -> np.ndarray:
         """One value for each pair of frames, `[N]`."""
         raise TypeError(f"metric {self.id()} lacks per_frame()")
 
@@ -59,7 +74,7 @@ class MeshMetric(Metric):
         prediction, truth = sample.aligned("vertices")
         if len(truth) == 0:
             return VideoScore.missing("no frames to compare")
-        values = self.per_frame(prediction, truth)
+        values = self.per_frame(prediction, truth, sample)
         return frame_score(sample.per_reference(values), reason="no finite vertex in any frame")
 
 
@@ -67,7 +82,7 @@ class LipMetric(MeshMetric):
     """A mesh metric of the lip region.
 
     Args:
-        lips: lip vertex indices, or a file of them.
+        lips: lip vertex indices, or a file of them; see `read_array`.
     """
 
     def __init__(self, lips: Region = None) -> None:
@@ -80,8 +95,8 @@ class Lve(LipMetric):
     name = "lve"
     form: ClassVar[str]
 
-    def per_frame(self, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return lip_vertex_error(prediction, truth, read_region(self.lips, "lips"), variant=self.form)
+    def per_frame(self, prediction: np.ndarray, truth: np.ndarray, sample: SampleFeatures) -> np.ndarray:
+        return lip_vertex_error(prediction, truth, read_array(self.lips, sample, "lips"), variant=self.form)
 
 
 @register_metric
@@ -119,7 +134,7 @@ class Mve(MeshMetric):
     definition = "mean over frames and vertices of the distance"
     reference = "FaceDiffuser, Stan et al., MIG 2023; ProbTalk3D"
 
-    def per_frame(self, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def per_frame(self, prediction: np.ndarray, truth: np.ndarray, sample: SampleFeatures) -> np.ndarray:
         return mean_vertex_error(prediction, truth)
 
 
@@ -131,16 +146,16 @@ class Mod(LipMetric):
     definition = "mean over frames of |opening - opening of the truth|, opening being the lip region's vertical extent"
     reference = "DiffPoseTalk, Sun et al., SIGGRAPH 2024"
 
-    def per_frame(self, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        return mouth_opening_difference(prediction, truth, read_region(self.lips, "lips"))
+    def per_frame(self, prediction: np.ndarray, truth: np.ndarray, sample: SampleFeatures) -> np.ndarray:
+        return mouth_opening_difference(prediction, truth, read_array(self.lips, sample, "lips"))
 
 
 class Fdd(MeshMetric):
     """What the variants of FDD share.
 
     Args:
-        upper: upper-face vertex indices, or a file of them.
-        neutral: neutral face `[V, 3]`, or a `.npy` file; the truth's first frame by default.
+        upper: upper-face vertex indices, or a file of them; see `read_array`.
+        neutral: neutral face `[V, 3]`, or a `.npy` file; see `read_array`. Not used by the variant `l2`.
     """
 
     name = "fdd"
@@ -149,15 +164,15 @@ class Fdd(MeshMetric):
     form: ClassVar[str]
 
     def __init__(self, upper: Region = None, neutral: np.ndarray | str | Path | None = None) -> None:
-        self.upper = upper
-        self.neutral = np.load(neutral, allow_pickle=False) if isinstance(neutral, str | Path) else neutral
+        self.upper, self.neutral = upper, neutral
 
     def measure(self, sample: SampleFeatures) -> VideoScore:
         prediction, truth = sample.aligned("vertices")
         if len(truth) < 2:
             return VideoScore.missing("fewer than two frames", len(truth))
-        neutral = truth[0] if self.neutral is None else self.neutral
-        value = face_dynamics_deviation(prediction, truth, read_region(self.upper, "upper"), neutral, variant=self.form)
+        upper = read_array(self.upper, sample, "upper")
+        neutral = None if self.form == "l2" else read_array(self.neutral, sample, "neutral")
+        value = face_dynamics_deviation(prediction, truth, upper, neutral, variant=self.form)
         return clip_score(value, len(truth), 0, reason="a vertex is not finite")
 
 
@@ -193,7 +208,7 @@ class Mtm(MeshMetric):
     """Timing error of the mouth's opening and closing on a mesh.
 
     Args:
-        gap: the two vertices whose distance is the lip gap (3531 and 3504 on FLAME).
+        lip_gap: the two vertices whose distance is the lip gap (3531 and 3504 on FLAME); see `read_array`.
         radius: widest warp in seconds; None for no limit.
     """
 
@@ -202,20 +217,15 @@ class Mtm(MeshMetric):
     definition = "mean |lag| of matched extrema of the lip gap under time warping; see match_rate beside it"
     reference = "Perceptually accurate 3D talking heads, Chae-Yeon et al., CVPR 2025"
 
-    def __init__(self, gap: tuple[int, int] = (3531, 3504), radius: float | None = None) -> None:
-        self.gap, self.radius = gap, radius
+    def __init__(self, lip_gap: Region = None, radius: float | None = None) -> None:
+        self.lip_gap, self.radius = lip_gap, radius
 
     def measure(self, sample: SampleFeatures) -> VideoScore:
+        pair = read_array(self.lip_gap, sample, "lip_gap")
         curves = []
         for points in sample.aligned("vertices"):
-            if max(self.gap) >= points.shape[1] or min(self.gap) < 0:
-                raise InputError(
-                    "lip gap vertices do not fit the mesh",
-                    path=sample.id,
-                    expected=f"the option gap with indices 0 to {points.shape[1] - 1}",
-                    found=str(self.gap),
-                )
-            curves.append(np.linalg.norm(points[:, self.gap[0]] - points[:, self.gap[1]], axis=-1))
+            upper, lower = check_region(pair, points.shape[1], "lip gap")
+            curves.append(np.linalg.norm(points[:, upper] - points[:, lower], axis=-1))
         if len(curves[0]) < 3:
             return VideoScore.missing("fewer than three frames", len(curves[0]))
         found = temporal_misalignment(curves[0], curves[1], rate=float(sample.rate), radius=self.radius)
@@ -234,7 +244,7 @@ class Chamfer(MeshMetric):
     name = "chamfer"
     form: ClassVar[str]
 
-    def per_frame(self, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def per_frame(self, prediction: np.ndarray, truth: np.ndarray, sample: SampleFeatures) -> np.ndarray:
         pairs = zip(prediction, truth, strict=True)
         return np.array([chamfer_distance(p, t, variant=self.form) for p, t in pairs])
 

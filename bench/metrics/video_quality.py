@@ -78,7 +78,8 @@ class SampledMotion(Extractor):
                 if self._scale < 1:
                     gray = cv2.resize(gray, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
                 if self._sampled is not None:
-                    flow = cv2.calcOpticalFlowFarneback(self._sampled, gray, None, 0.5, 4, 15, 3, 5, 1.2, 0)
+                    into = np.zeros((*gray.shape, 2), np.float32)
+                    flow = cv2.calcOpticalFlowFarneback(self._sampled, gray, into, 0.5, 4, 15, 3, 5, 1.2, 0)
                     self._flow.append(strongest_flow(flow))
                 self._sampled = gray
             self._recent.append(frame)

@@ -15,7 +15,7 @@ class MeanStd(NamedTuple):
 
     mean: float
     std: float
-    count: int
+    n: int
 
 
 def polynomial_mmd(first: np.ndarray, second: np.ndarray) -> float:

@@ -51,7 +51,7 @@ def warping_path(cost: np.ndarray, *, radius: int | None = None) -> np.ndarray:
         raise InputError("warping cost cannot be used", expected="finite numbers [N, M]", found=str(list(table.shape)))
     if radius is not None and radius < 0:
         raise InputError("warping radius is negative", expected="at least 0", found=str(radius))
-    total = accumulate(table, *band_limits(*table.shape, radius))
+    total = accumulate(table, *band_limits(table.shape[0], table.shape[1], radius))
     if not np.isfinite(total[-1, -1]):
         raise InputError(
             "no warping path fits into the band",

@@ -30,7 +30,8 @@ def ffmpeg(*arguments: str) -> str:
 
 def filter_values(prediction: Path, truth: Path, name: str, key: str, *options: str) -> np.ndarray:
     """What the filter writes for each frame (six decimals)."""
-    graph = f"[0:v]setpts=N[a];[1:v]setpts=N[b];[a][b]{name}=shortest=1,metadata=print:key={key}:file=-"
+    numbered = "settb=AVTB,setpts=N"
+    graph = f"[0:v]{numbered}[a];[1:v]{numbered}[b];[a][b]{name}=shortest=1,metadata=print:key={key}:file=-"
     text = ffmpeg(*options, "-i", str(prediction), "-i", str(truth), "-lavfi", graph, "-f", "null", "-")
     return np.array([float(value) for value in re.findall(rf"{re.escape(key)}=(\S+)", text)])
 

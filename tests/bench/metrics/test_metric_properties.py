@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import metric_inputs as make
 import numpy as np
@@ -91,6 +92,7 @@ def table_with(feature: str, build: Callable[[], dict[str, np.ndarray]], columns
 FACE = {"noise": points_with("landmarks68", make.landmarks68, 0.6)}
 SHIFT = {"time shift": lambda level: {"landmarks68": make.landmarks68(delay=0.03 * level)}}
 LIPS = list(range(20))
+UPPER: dict[str, Any] = {"upper": list(range(20, 40)), "neutral": make.vertices(1)[0]}
 MESH_NOISE = {"noise": points_with("vertices", make.vertices, 0.02)}
 
 
@@ -251,10 +253,10 @@ CASES = [
     mesh_case("lve_l2_mean", MESH_NOISE, lips=LIPS),
     mesh_case("mve", MESH_NOISE),
     mesh_case("mod", {"exaggeration": mouth_scaled}, lips=LIPS),
-    mesh_case("fdd_abs", {"exaggeration": mouth_scaled}, symmetric=False, upper=list(range(20, 40))),
-    mesh_case("fdd_signed", {}, symmetric=False, upper=list(range(20, 40))),
-    mesh_case("fdd_l2", {"exaggeration": mouth_scaled}, upper=list(range(20, 40))),
-    Case("mtm", lambda: late_mesh(0), {"time shift": late_mesh}, {"gap": (0, 39)}, identity=0.0),
+    mesh_case("fdd_abs", {"exaggeration": mouth_scaled}, symmetric=False, **UPPER),
+    mesh_case("fdd_signed", {}, symmetric=False, **UPPER),
+    mesh_case("fdd_l2", {"exaggeration": mouth_scaled}, upper=UPPER["upper"]),
+    Case("mtm", lambda: late_mesh(0), {"time shift": late_mesh}, {"lip_gap": (0, 39)}, identity=0.0),
     mesh_case("chamfer_l2", {"noise": points_with("vertices", make.vertices, 0.02)}),
     mesh_case("chamfer_sq", {"noise": points_with("vertices", make.vertices, 0.02)}),
 ]  # fmt: skip
