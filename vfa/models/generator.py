@@ -8,7 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from vfa.models.config import AnimatorConfig
-from vfa.models.layers import ConvLayer, Fir, ModulatedConv2d, StyledConv, orthonormal, sample, sampling_grid
+from vfa.models.layers import (
+    ConvLayer,
+    Fir,
+    ModulatedConv2d,
+    StyledConv,
+    orthonormal,
+    sample,
+    sampling_grid,
+    standard_normal,
+)
 
 
 class MotionDictionary(nn.Module):
@@ -16,7 +25,7 @@ class MotionDictionary(nn.Module):
 
     def __init__(self, latent_dim: int, motion_dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(latent_dim, motion_dim))
+        self.weight = standard_normal(latent_dim, motion_dim)
 
     def directions(self) -> Tensor:
         """Q, ``[latent, motion]``, orthonormal columns."""
@@ -32,7 +41,7 @@ class ConstantInput(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
+        self.input = standard_normal(1, channels, 4, 4)
 
     def forward(self, batch: int) -> Tensor:
         return self.input.expand(batch, -1, -1, -1)
@@ -73,7 +82,7 @@ class DepthMotion(nn.Module):
         super().__init__()
         self.conv = ModulatedConv2d(channels, motion_dim, 1, style_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, motion_dim, 1, 1))
-        self.motion_dictionary = nn.Parameter(torch.randn(channels, motion_dim))
+        self.motion_dictionary = standard_normal(channels, motion_dim)
         self.upsample = Fir(up=2)
 
     def directions(self) -> Tensor:

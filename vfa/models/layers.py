@@ -16,11 +16,16 @@ SQRT2 = math.sqrt(2.0)
 SLOPE = 0.2
 
 
+def standard_normal(*shape: int) -> nn.Parameter:
+    """A parameter drawn from N(0, 1); its shape alone on the meta device, where drawing would load torch's compiler."""
+    value = torch.empty(shape)
+    return nn.Parameter(value if value.is_meta else value.normal_())
+
+
 def fir_kernel(gain: float = 1.0) -> Tensor:
     """The 4x4 resampling filter, the outer product of [1, 3, 3, 1], with sum ``gain``."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    kernel = torch.outer(taps, taps)
-    return kernel * (gain / kernel.sum())
+    taps = (1.0, 3.0, 3.0, 1.0)
+    return torch.tensor([[gain * a * b / 64 for b in taps] for a in taps])
 
 
 class Fir(nn.Module):
@@ -69,7 +74,7 @@ class EqualConv2d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, padding: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        self.weight = standard_normal(out_channels, in_channels, kernel, kernel)
         self.scale = 1 / math.sqrt(in_channels * kernel * kernel)
         self.stride, self.padding = stride, padding
 
@@ -86,7 +91,7 @@ class EqualLinear(nn.Module):
 
     def __init__(self, in_features: int, out_features: int, *, bias_init: float = 0.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_features, in_features))
+        self.weight = standard_normal(out_features, in_features)
         self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
         self.scale = 1 / math.sqrt(in_features)
 
@@ -135,7 +140,7 @@ class ModulatedConv2d(nn.Module):
         upsample: bool = False,
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))
+        self.weight = standard_normal(1, out_channels, in_channels, kernel, kernel)
         self.modulation = EqualLinear(style_dim, in_channels, bias_init=1.0)
         self.scale = 1 / math.sqrt(in_channels * kernel * kernel)
         self.padding = kernel // 2
