@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from BFM.expressions import EXPRESSION_NAMES
 from BFM.geometry import vertex_normals
+from BFM.procedural import ear
 from BFM.procedural import hair as hair_shell
 from BFM.procedural.expression import expression_basis
 from BFM.procedural.eyes import eye_centre, eyeball
@@ -92,11 +93,15 @@ def mean_head() -> Head:
 
 
 def _scalp_share(skin: Array, hair: hair_shell.Hair) -> Array:
-    """1 under the hair, falling to 0 over the last millimetres before the hairline, [V]."""
+    """How much root colour the skin has: 1 under the hair, thinning out over a few millimetres beyond it, [V]."""
     from scipy.spatial import cKDTree
 
     distance, nearest = cKDTree(hair.roots).query(skin)
-    return smooth_step(hair.border[nearest], 0.5, 7.0) * (distance < 9)
+    border = hair.border[nearest]
+    fringe = 0.6 * np.exp(-np.clip(distance - 0.5, 0, None) / 2.0)
+    _, _, radius, _ = ear.ear_coordinates(skin)
+    on_ear = (np.abs(skin[:, 0]) > 60) & (radius < 1.35)
+    return np.where(border > 0.5, smooth_step(distance, 12, 7), np.where(on_ear, 0, fringe))
 
 
 def vertex_faces(triangles: Ints, count: int, width: int = 8) -> NDArray[np.int32]:

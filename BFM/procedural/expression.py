@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+CORNER = 0.42  # how much of the jaw's motion the corners of the mouth follow
 JAW_HINGE, JAW_ANGLE = np.array([0.0, -14.0, 6.0]), np.radians(17)
 M = MOUTH_Y
 
@@ -84,12 +85,16 @@ class Expressions:
         p, lower = self.p[: self.n_outer], self.lower[: self.n_outer]
         x, y, z = np.abs(p[:, 0]), p[:, 1], p[:, 2]
         half = self.head.face.mouth_half
-        with_jaw = lower & (x < half * 0.72) & (y > -108) & (z > 55)
-        with_jaw |= lower & (x < 40) & (y < -80) & (y > -109) & (z > 45)
-        still = ~lower & (x < half * 0.72) & (z > 60)
-        still |= (y > -26) | (z < 2) | (y < -138)
-        fixed = np.flatnonzero(with_jaw | still)
-        return harmonic_weights(self.head.face.skin.triangles, self.n_outer, fixed, with_jaw[fixed].astype(float))
+        chin = lower & (x < 40) & (y < -80) & (y > -109) & (z > 45)
+        still = (y > -26) | (z < 2) | (y < -138) | (~lower & (x < 12) & (z > 60) & (y > MOUTH_Y + 14))
+        values = {int(v): 1.0 for v in np.flatnonzero(chin)} | {int(v): 0.0 for v in np.flatnonzero(still & ~chin)}
+        share = np.sqrt(np.clip(1 - (self.p[self.seam[0], 0] / half) ** 2, 0, 1))
+        values |= dict(zip(self.seam[0].tolist(), CORNER * (1 - share), strict=True))
+        lower_inner = self.seam[1][1:-1].tolist()
+        values |= dict(zip(lower_inner, (CORNER + (1 - CORNER) * share[1:-1]).tolist(), strict=True))
+        fixed = np.array(sorted(values))
+        weights = np.array([values[v] for v in fixed])
+        return harmonic_weights(self.head.face.skin.triangles, self.n_outer, fixed, weights)
 
     def _jaw_moved(self, p: Array, angle: float = 0.0, shift: tuple[float, float, float] = (0, 0, 0)) -> Array:
         """Displacement of points that belong wholly to the jaw."""
@@ -105,13 +110,18 @@ class Expressions:
         d[: self.n_outer] = outer
         if together:
             d[self.seam] = d[self.seam].mean(0, keepdims=True)
-        depth = np.linspace(0.95, 0.1, face.mouth_bag.shape[1]) ** 1.5
+        rows = face.mouth_bag.shape[1]
+        depth = np.linspace(0.95, 0.1, rows) ** 1.5
         for side in (0, 1):
             edge = d[self.seam[side]]
             for k, share in enumerate(depth):
                 d[face.mouth_bag[side, k]] = edge * share
-        last = face.mouth_bag[0, -1]
-        d[last] = 0.05 * (d[self.seam[0]] + d[self.seam[1]])
+            if jaw is None:
+                continue
+            weight = self.jaw[self.seam[side]][:, None]
+            for k in range(rows):  # the floor of the mouth goes with the jaw, only its far end stays
+                d[face.mouth_bag[side, k]] = jaw[face.mouth_bag[side, k]] * weight * min(1.0, 0.25 + 0.25 * (rows - 1 - k))
+        d[face.mouth_bag[0, -1]] = 0.05 * (d[self.seam[0]] + d[self.seam[1]])
         if jaw is not None:
             for name, share in (("lower_teeth", 1.0), ("tongue", 0.85)):
                 members = head.groups[name]
@@ -128,9 +138,10 @@ class Expressions:
         moved = self._jaw_moved(self.head.vertices, angle, shift)
         outer = moved[: self.n_outer] * self.jaw[:, None]
         if together:  # shifting the jaw takes both lips along
-            lips = pulled(self.p, (Pull(0, M, 20, 10, 0, 0, 1),))[: self.n_outer, 2:]
-            share = np.where(self.lower[: self.n_outer, None], 1 - lips, 0) * self.jaw[:, None] + 0.55 * lips
-            outer = self.smooth(moved[: self.n_outer] * np.clip(share, 0, 1))
+            p = self.p[: self.n_outer]
+            lips = smooth_step(np.hypot(p[:, 0] / 34, (p[:, 1] - M) / 17), 1.0, 0.45)[:, None] * (p[:, 2:] > 40)
+            share = self.jaw[:, None] * (1 - lips) + 0.6 * lips
+            outer = self.smooth(self.smooth(moved[: self.n_outer] * share))
         return self._with_inside(outer, together, moved)
 
     def _lids(self, opening: Opening, side: str) -> Array:
@@ -238,10 +249,10 @@ class Expressions:
             vertices = np.flatnonzero(part[: self.n_outer] & (self.p[: self.n_outer, 2] > 40))
             q = self.p[vertices]
             away = np.abs(q[:, 1] - np.interp(q[:, 0], x[order], self.p[self.seam[0][order], 1]))
-            inside = smooth_step(np.abs(q[:, 0]), self.head.face.mouth_half + 0.1, self.head.face.mouth_half - 0.1)
             for axis in range(3):
                 along = np.interp(q[:, 0], x[order], gap[order, axis])
-                d[vertices, axis] = share * along * np.exp(-0.5 * (away / reach) ** 2) * inside
+                d[vertices, axis] = share * along * np.exp(-0.5 * (away / reach) ** 2)
+        d = self.smooth(d)
         d[self.seam[0]] = 0.45 * gap
         d[self.seam[1]] = -0.55 * gap
         return self._with_inside(d, False)

@@ -15,7 +15,7 @@ from BFM.procedural.skull import smooth_step
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-OPEN_UPPER, OPEN_LOWER = 7.3, 2.9  # mm from the closed line at the middle of the eye
+OPEN_UPPER, OPEN_LOWER = 7.7, 3.0  # mm from the closed line at the middle of the eye
 LID_ROWS = 2  # rows of the strip behind each lid
 BAG = np.array(  # rows of the inside of the mouth behind the upper lip: back, up (mm)
     [(0.8, 0.15), (2.4, 1.6), (3.6, 5.0), (4.6, 10.0), (9.0, 14.0), (22.0, 15.0), (40.0, 10.0), (52.0, 0.0)]
@@ -76,11 +76,11 @@ class Face:
         ).reshape(plan.origin.shape)
         x, y = np.abs(cast[..., 0]), cast[..., 1]
         nose = smooth_step(x, 30, 20) * smooth_step(y, -8, -14) * smooth_step(y, -54, -48)
-        jaw = smooth_step(y, -40, -60) * smooth_step(x, 30, 42) + smooth_step(y, -88, -98)
+        jaw = smooth_step(y, -48, -62) * smooth_step(x, 32, 42) + smooth_step(y, -88, -98)
         jaw[-16:] = 0
-        jaw[: MOUTH_ROW - 12] = 0
+        jaw[: MOUTH_ROW + 3] = 0
         cast = _relax(cast, np.clip(0.6 * nose, 0, 0.6), 24)
-        cast = _relax(cast, np.clip(0.6 * jaw, 0, 0.6), 15)
+        cast = _relax(cast, np.clip(0.6 * jaw, 0, 0.6), 30)
         self._bare = np.concatenate([cast, layout.close_base(cast[-1])])
         left = self._slit(EYE_ROW, layout.EYE_X - layout.EYE_HALF, layout.EYE_X + layout.EYE_HALF)
         self.eye_columns = (left, -left[::-1] % COLUMNS)
@@ -88,13 +88,36 @@ class Face:
         self.mouth_columns = np.concatenate([-half[:0:-1] % COLUMNS, half])
         self._measure()
         self.shut = self._lips(self._bare)
-        self.shut = ear.attach(self.shut)
+        self.shut = ear.attach(self.shut, closed_field)
+        self._soften_ears()
+        self._collar()
         eyes, mouth = np.zeros(COLUMNS, bool), np.zeros(COLUMNS, bool)
         for slit in self.eye_columns:
             eyes[slit[1:-1]] = True
         mouth[self.mouth_columns[1:-1]] = True
         self.skin = grid.build_skin(layout.levels(self._bare), layout.SEAMS, (eyes, mouth))
         self._strips()
+
+    def _soften_ears(self) -> None:
+        """Take the steps of the grid out of the rims of the ears."""
+        p = self.shut
+        _, _, radius, _ = ear.ear_coordinates(p)
+        side = (np.abs(p[..., 0]) > 58) & (np.abs(p[..., 1] - ear.CENTRE_Y) < 50) & (p[..., 2] < 30)
+        weight = 0.5 * side * smooth_step(radius, 1.75, 1.45)
+        weight[EYE_ROW] = weight[EYE_ROW + 1] = weight[MOUTH_ROW] = weight[MOUTH_ROW + 1] = 0
+        rows, columns = np.nonzero(weight > 0)
+        for _ in range(5):
+            around = (p[rows - 1, columns] + p[rows + 1, columns] + p[rows, columns - 1] + p[rows, columns + 1]) / 4
+            p[rows, columns] += weight[rows, columns, None] * (around - p[rows, columns])
+        mix = (side[EYE_ROW] * smooth_step(radius[EYE_ROW], 1.75, 1.45))[:, None]  # the doubled row lies between
+        between = 0.5 * (p[EYE_ROW - 1] + p[EYE_ROW + 2])
+        p[EYE_ROW] = p[EYE_ROW + 1] = p[EYE_ROW] * (1 - mix) + mix * between
+
+    def _collar(self) -> None:
+        """Give the cloth on the shoulders a thickness."""
+        rows = self.shut[layout.COLLAR_ROW + 4 : -layout.CAP]
+        outward = rows * [1, 0, 1] + [0, 0, 25]
+        rows += 2.2 * outward / np.linalg.norm(outward, axis=-1, keepdims=True)
 
     def _slit(self, row: int, start: float, end: float) -> Ints:
         x = self._bare[row, : COLUMNS // 2, 0]
@@ -119,7 +142,7 @@ class Face:
             _UPPER_LIP(np.clip(v / np.maximum(upper, 2.2), 0, 2.6)) * (1 - 0.16 * np.exp(-0.5 * (x / 3) ** 2)),
             _LOWER_LIP(np.clip(-v / np.maximum(lower, 2.6), 0, 2.2)) * (1 - 0.10 * np.exp(-0.5 * (x / 2.5) ** 2)),
         )
-        philtrum = -0.9 * np.exp(-0.5 * (x / 2.4) ** 2) + 0.45 * np.exp(-0.5 * ((np.abs(x) - 5.0) / 2.0) ** 2)
+        philtrum = -0.65 * np.exp(-0.5 * (x / 2.4) ** 2) + 0.45 * np.exp(-0.5 * ((np.abs(x) - 5.0) / 2.0) ** 2)
         philtrum = philtrum * smooth_step(v, 5.5, 9.5) * smooth_step(v, 22, 15)
         corner = -2.0 * np.exp(-0.5 * (((np.abs(x) - self.mouth_half) / 2.6) ** 2 + (v / 2.8) ** 2))
         seam = -0.9 * np.exp(-0.5 * (v / 1.0) ** 2) * smooth_step(np.abs(x), self.mouth_half + 3, self.mouth_half - 3)

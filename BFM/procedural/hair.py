@@ -21,8 +21,12 @@ CENTRE = np.array([0.0, 38.0, -8.0])
 WHORL = np.array([0.0, 0.90, -0.44])
 # Hairline of one half from the forehead to the nape: azimuth (degrees), height (mm).
 HAIRLINE = np.array(
-    [(0, 71), (10, 71), (20, 69.5), (29, 68), (37, 63), (44, 54), (51, 43), (58, 33), (65, 22), (71, 8), (76, -5), (81, -4), (85, 8), (88, 22),
-     (93, 31), (100, 33), (107, 29), (113, 16), (118, -2), (124, -22), (132, -40), (143, -51), (160, -56), (180, -57)], dtype=float
+    [
+        (0, 71), (10, 71), (20, 69.5), (29, 68), (37, 63), (44, 54), (51, 43), (58, 33), (64, 23), (69, 13), (72.5, 7),
+        (76, 6.5), (80, 12), (85, 21), (90, 28), (96, 32), (102, 32), (108, 27), (113, 16), (118, -2), (124, -22),
+        (132, -40), (143, -51), (160, -56), (180, -57),
+    ],
+    dtype=float,
 )  # fmt: skip
 
 
@@ -97,7 +101,7 @@ def _normals(p: Array) -> Array:
 def _hanging(azimuth: Array, height: Array, depth: float) -> Array:
     """Points of hair that hangs freely: an oval that narrows towards the tips."""
     low = smooth_step(height, 20, -100)
-    rx = 91 - 12 * low - depth
+    rx = 96 - 15 * low - depth
     rz = np.where(np.cos(azimuth) < 0, 108 - 16 * low, 86) - depth
     return np.stack([rx * np.sin(azimuth), height, rz * np.cos(azimuth) - 6], -1)
 
@@ -113,14 +117,18 @@ def build() -> Hair:
     length = np.linalg.norm(edge - scalp[0], axis=1) * 1.25
     border = (1 - reach[:, None]) * length  # rough distance to the hairline, mm
     thick = 4.2 + 9.5 * smooth_step(y, 25, 105) + 3.0 * smooth_step(z, 40, 90) * smooth_step(y, 60, 95)
-    thick = thick * np.sqrt(np.clip(1 - (1 - np.clip(border / 9.0, 0, 1)) ** 2, 0, 1))
+    ramp = 9 + 6 * smooth_step(y[-1], 50, 68)  # combed back at the front, close-cut at the sides
+    thick = thick * np.sqrt(np.clip(1 - (1 - np.clip(border / ramp, 0, 1)) ** 2, 0, 1))
     fine = gaussian_filter1d(rng.standard_normal(STRANDS), 0.8, mode="wrap")
     locks = gaussian_filter1d(rng.standard_normal(STRANDS), 2.6, mode="wrap")
-    relief = 0.55 * fine / fine.std() + 0.8 * locks / locks.std()
+    relief = 0.6 * fine / fine.std() + 0.9 * locks / locks.std()
     wave = np.stack([np.roll(relief, int(k)) for k in np.round(6 * reach**2)])
     thick = thick + wave * smooth_step(border, 0, 9) * smooth_step(reach, 0.02, 0.25)[:, None]
     thick[-1] = -1.2
-    outer = scalp + thick[..., None] * normal
+    rising = smooth_step(z, 25, 75) * smooth_step(y, 35, 65)  # at the front the hair stands up and leans back
+    way = normal * (1 - 0.7 * rising)[..., None] + 0.7 * rising[..., None] * [0, 0.96, -0.28]
+    way /= np.linalg.norm(way, axis=-1, keepdims=True)
+    outer = scalp + thick[..., None] * way
     inner_reach = np.linspace(0.97, 0.1, INNER)
     inner_scalp = _scalp_rows(inner_reach, edge)
     inner = inner_scalp - 2.5 * _normals(inner_scalp)

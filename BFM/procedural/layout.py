@@ -21,6 +21,7 @@ UPPER, MIDDLE, LOWER = 84, 64, 84  # intervals per panel
 SEAMS = (UPPER // grid.BLOCK, (UPPER + MIDDLE) // grid.BLOCK)
 EYE_ROW, MOUTH_ROW = UPPER, UPPER + MIDDLE + 1  # last row of the upper and of the middle panel, panels stacked
 COLUMNS = 240
+COLLAR_ROW = MOUTH_ROW + 1 + 68  # the edge of the cloth lies between this row and the next but three
 CAP = 4  # rows that close the base
 
 EYE_X, EYE_HALF, EYE_Z, EYE_RADIUS, LID = 31.3, 14.6, 70.4, 13.2, 1.5
@@ -71,9 +72,9 @@ def _front_rows() -> Array:
     )
     t = np.linspace(0, 1, 25)
     below = MOUTH_Y + (-82 - MOUTH_Y) * (0.7 * t + 0.3 * t * t)
-    lower = np.concatenate(
-        [below[:-1], np.linspace(-82, -102, 17)[:-1], np.linspace(-102, -126, 17)[:-1], np.linspace(-126, -168, 25)]
-    )
+    chin = np.concatenate([below[:-1], np.linspace(-82, -102, 17)[:-1], np.linspace(-102, -126, 17)[:-1]])
+    neck = np.concatenate([np.linspace(-126, -150, 13), np.linspace(-150, -151.5, 5)[1:], np.linspace(-151.5, -168, 9)[1:]])
+    lower = np.concatenate([chin, neck])
     return np.concatenate([upper, middle, lower])
 
 
@@ -101,16 +102,16 @@ def rays() -> Rays:
     tilt_crown = np.zeros(len(nominal))
     tilt_crown[: fan + 12] = np.radians(np.interp(np.arange(fan + 12), [0, fan, fan + 12], [90, 6, 0]))
     side_height = PchipInterpolator(
-        [-168, -150, -126, -110, -102, -82, -62.5, -44, -28, -12, 60],
-        [-168, -152, -122, -82, -60, -51, -43, -35, -25, -12, 60],
+        [-168, -151.5, -150, -126, -110, -102, -82, -62.5, -44, -28, -12, 60],
+        [-168, -137.5, -136, -112, -81, -60, -51, -43, -35, -25, -12, 60],
     )(nominal)
     # Below the mouth the rays of the face fan out downwards from inside the jaw, then level off along the neck.
     keys = [-168, -150, -137, -126, -120, -114, -108, -102, -90, -82]
     tilt = np.radians(
-        PchipInterpolator(keys, [0, -8, -33, -62, -60, -45, -29, -12, -3, 0])(np.clip(nominal, -168, -82))
+        PchipInterpolator(keys, [0, -8, -33, -62, -60, -39, -22, -7, -1, 0])(np.clip(nominal, -168, -82))
     )
-    low_y = PchipInterpolator(keys, [-168, -146, -117, -84, -73, -70, -75, -84, -87, -82])(np.clip(nominal, -168, -82))
-    low_z = PchipInterpolator(keys, [-10, 0, 10, 20, 25, 25, 25, 20, 8, 0])(np.clip(nominal, -168, -82))
+    low_y = PchipInterpolator(keys, [-168, -146, -117, -84, -72, -76, -82, -92, -89, -82])(np.clip(nominal, -168, -82))
+    low_z = PchipInterpolator(keys, [-10, 0, 10, 20, 25, 22, 20, 15, 5, 0])(np.clip(nominal, -168, -82))
     is_low, is_fan = nominal < -82, np.arange(len(nominal)) < fan + 12
     level = smooth_step(nominal, -112, -62) * np.where(is_fan, smooth_step(nominal * 0 + tilt_crown, 0.35, 0.0), 1.0)
 

@@ -27,7 +27,7 @@ class Palette:
 
     skin: tuple[float, float, float] = (214.0, 164.0, 138.0)
     blush: float = 1.0
-    lips: tuple[float, float, float] = (182.0, 98.0, 92.0)
+    lips: tuple[float, float, float] = (186.0, 116.0, 106.0)
     hair: tuple[float, float, float] = (82.0, 56.0, 38.0)
     brow_density: float = 0.82
     iris: tuple[float, float, float] = (98.0, 80.0, 58.0)
@@ -60,7 +60,7 @@ def occlusion(p: Array, normal: Array) -> Array:
     dark = np.zeros(len(p))
     for k, step in enumerate((1.5, 4.0, 8.0, 14.0, 22.0)):
         dark += (step - np.minimum(closed_field(p + step * normal), step)) / step * 0.62**k
-    return np.clip(1 - 0.55 * dark, 0.25, 1)
+    return np.clip(1 - 0.44 * dark, 0.3, 1)
 
 
 class Painter:
@@ -79,6 +79,7 @@ class Painter:
         self.shut = np.zeros_like(p)
         self.shut[:n] = face.shut[row, face.skin.node[:, 1]]
         normal = head.skin_normals()
+        self.normal = normal
         self.occlusion = np.ones(len(p))
         self.occlusion[:n] = occlusion(p[:n] + 0.2 * normal[:n], normal[:n])
         # lips: 0 at the seam, 1 at the border
@@ -110,8 +111,8 @@ class Painter:
         centre = np.interp(x, BROW[:, 0], BROW[:, 1])
         half = np.interp(x, BROW[:, 0], BROW[:, 2], left=0.01, right=0.01)
         across = (self.y - centre) / np.maximum(half, 0.3)
-        body = smooth_step(np.abs(across), 1.25, 0.55) * smooth_step(x, 8.0, 13.5) * smooth_step(x, 51.5, 46)
-        hairs = 0.86 + 0.14 * np.sin(2.6 * x + 1.5 * across + 1.1 * np.sin(0.9 * self.y))
+        body = smooth_step(np.abs(across), 1.3, 0.5) * smooth_step(x, 7.0, 17.0) ** 0.7 * smooth_step(x, 51.5, 44)
+        hairs = 0.88 + 0.12 * np.sin(2.2 * x - 1.3 * self.y + 1.1 * np.sin(0.7 * x))
         return body * hairs * self.front
 
     def skin(self, c: Palette) -> Array:
@@ -131,7 +132,7 @@ class Painter:
         a, b, radius, _ = ear.ear_coordinates(self.p)
         on_ear = smooth_step(radius, 1.15, 0.95) * (x > 62)
         red += 0.5 * on_ear
-        out *= 1 - c.blush * red[:, None] * np.array([0.02, 0.15, 0.13])
+        out *= 1 - c.blush * red[:, None] * np.array([0.01, 0.12, 0.10])
         out *= 1 + 0.03 * (np.exp(-0.5 * ((x / 30) ** 2 + ((y - 50) / 18) ** 2)) * self.front)[:, None]
         depth = 1 - self.occlusion
         out *= 1 - depth[:, None] * np.array([0.62, 0.78, 0.82])
@@ -140,13 +141,14 @@ class Painter:
         out *= (
             1 - 0.35 * ((x > 55) * smooth_step(radius, 1.0, 1.15) * smooth_step(radius, 1.5, 1.2) * (a < 0.3))[:, None]
         )
-        nostril = np.exp(-0.5 * (((x - 6.6) / 2.4) ** 2 + ((y + 41.0) / 1.7) ** 2)) * (self.z > 92)
+        nostril = np.exp(-0.5 * (((x - 6.4) / 2.3) ** 2 + ((self.z - 101.4) / 3.6) ** 2)) * (np.abs(y + 39.5) < 5)
+        nostril = nostril * smooth_step(-self.normal[:, 1], 0.15, 0.6)
         out *= 1 - 0.85 * np.clip(1.15 * nostril, 0, 1)[:, None]
         # eyes: shadow of the fold, thin skin below, lashes
         u = (x - layout.EYE_X) / layout.EYE_HALF
         fold = np.exp(-0.5 * ((y - 9.3 + 3.2 * u**2) / 1.3) ** 2) * smooth_step(np.abs(u), 1.35, 0.9) * self.front
         lid = np.exp(-0.5 * ((y - 8.5) / 4.5) ** 2) * smooth_step(np.abs(u), 1.4, 0.8) * self.front
-        out *= 1 - c.lid_shadow * (0.55 * fold + 0.35 * lid)[:, None] * np.array([0.7, 1.0, 1.0])
+        out *= 1 - c.lid_shadow * (0.5 * fold + 0.3 * lid)[:, None] * np.array([0.9, 1.0, 1.0])
         below = np.exp(-0.5 * (((x - 27) / 10) ** 2 + ((y + 11) / 4.5) ** 2)) * self.front
         out *= 1 - c.under_eye * below[:, None] * np.array([0.8, 1.0, 0.7])
         out *= 1 - c.freckles * self._freckles()[:, None] * np.array([0.25, 0.42, 0.5])
@@ -196,10 +198,11 @@ class Painter:
         return self.head.scalp_share
 
     def _shirt(self, out: Array, c: Palette) -> Array:
-        neckline = -152 + 0.16 * np.clip(self.x, 0, 80) + 9 * smooth_step(self.z, 10, -50)
-        cloth = smooth_step(self.y, neckline + 0.8, neckline - 0.8)[:, None]
-        rib = np.exp(-0.5 * ((self.y - neckline + 4) / 3.0) ** 2)
-        color = np.array(c.shirt) * (1 - 0.18 * rib[:, None]) * (0.75 + 0.25 * self.occlusion[:, None])
+        row = np.full(len(out), -1)
+        row[: self.n] = self.head.face.skin.node[:, 0]
+        cloth = smooth_step(row.astype(float), layout.COLLAR_ROW, layout.COLLAR_ROW + 4)[:, None]
+        rib = np.exp(-0.5 * ((row - layout.COLLAR_ROW - 4) / 1.5) ** 2)
+        color = np.array(c.shirt) * (1 - 0.15 * rib[:, None]) * (0.75 + 0.25 * self.occlusion[:, None])
         return out * (1 - cloth) + cloth * color
 
     def eye(self, sign: int, c: Palette) -> Array:

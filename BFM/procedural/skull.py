@@ -70,7 +70,7 @@ _BUMPS = np.array(
     [
         (3.4, 22, 18, 13, 5.5, 12),  # brow ridge
         (1.2, 0, 22, 9, 7, 0),  # glabella
-        (-7.0, 21, 2, 10, 9, 0),  # inner orbit
+        (-6.0, 21, 2, 10, 9, 0),  # inner orbit
         (-5.0, 36, 4, 11, 9, 0),  # outer orbit
         (-2.2, 31, -14, 13, 5, -12),  # under the eye
         (5.2, 46, -20, 15, 10, 25),  # cheekbone
@@ -172,9 +172,9 @@ def neck_field(p: Array) -> Array:
     mirrored = np.stack([np.abs(x), y, z], -1)
     muscle = round_cone(mirrored, (47, -62, -22), (14, -178, 16), 9, 8)  # from behind the ear to the collar bone
     neck = smooth_min(neck, muscle, 16)
-    neck = smooth_min(neck, ellipsoid(p, (0, -138, 21), (11, 12, 14)), 12)
-    trapezius = round_cone(mirrored, (22, -105, -52), (118, -212, -42), 20, 34)
-    chest = ellipsoid(mirrored, (34, -232, -8), (72, 62, 44))
+    neck = smooth_min(neck, ellipsoid(p, (0, -138, 20), (10, 12, 13)), 12)
+    trapezius = round_cone(mirrored, (22, -105, -50), (96, -212, -38), 20, 32)
+    chest = ellipsoid(mirrored, (30, -232, -8), (62, 62, 44))
     return smooth_min(smooth_min(neck, trapezius, 26), chest, 30)
 
 
@@ -183,12 +183,12 @@ def nose_field(p: Array) -> Array:
     m = np.stack([np.abs(p[..., 0]), p[..., 1], p[..., 2]], -1)
     bridge = round_cone(p, (0, 12, 83.5), (0, -10, 89), 8.2, 8.0)
     ridge = round_cone(p, (0, -8, 89), (0, -29, 104.5), 7.2, 7.2)
-    tip = ellipsoid(p, (0, -32.2, 107.0), (8.6, 7.6, 8.6))
-    wing = ellipsoid(m, (11.6, -35.4, 99.5), (6.0, 6.2, 9.6))
-    columella = round_cone(p, (0, -36, 107), (0, -43, 96), 4.2, 4.6)
+    tip = ellipsoid(p, (0, -33.0, 106.6), (8.2, 7.8, 8.4))
+    wing = ellipsoid(m, (11.4, -36.2, 98.6), (5.2, 5.9, 9.2))
+    columella = round_cone(p, (0, -37, 106), (0, -43.5, 96), 3.9, 4.4)
     nose = smooth_min(smooth_min(bridge, ridge, 6), tip, 5.5)
-    nose = smooth_min(smooth_min(nose, columella, 4), wing, 4.2)
-    nostril = ellipsoid(m, (6.6, -41.0, 102.2), (3.1, 3.4, 4.9))
+    nose = smooth_min(smooth_min(nose, columella, 4), wing, 6.0)
+    nostril = ellipsoid(m, (6.4, -40.6, 101.4), (2.8, 3.0, 4.6))
     return -smooth_min(-nose, nostril, 2.2)
 
 
