@@ -40,6 +40,8 @@ class Avatar:
         face_places: float32 `[478, 3]`, where the MediaPipe landmarks lie on the surface, likewise.
         face_certain: False where the detector hardly trusted what it saw.
         face_vertices: int32 `[478]`, the vertex at each MediaPipe landmark (portraits), else None.
+        face_axes: float64 `[3, 3]`, rows are the head's right (+X), up and front, where they are known to differ from
+            the axes (portraits of turned heads), else the identity.
         baked_light: True where the colours carry their light already (photos): render them unlit.
         origin: float64 `[3]`, to be added to the vertices to be back in the file's coordinates (before turning).
         rotation: float64 `[3, 3]`, turned the file's axes to face towards +Z.
@@ -59,6 +61,7 @@ class Avatar:
     face_places: np.ndarray | None = None
     face_certain: bool = False
     face_vertices: np.ndarray | None = None
+    face_axes: np.ndarray = field(default_factory=lambda: np.eye(3))
     baked_light: bool = False
     origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))

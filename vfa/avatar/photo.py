@@ -142,17 +142,37 @@ def _painted(view: np.ndarray, size: int) -> np.ndarray:
     return (cv2.resize(middle, (size, size), interpolation=cv2.INTER_AREA) * brightness).astype(np.uint8)
 
 
-def tone(photo: np.ndarray, skin: np.ndarray) -> tuple[float, float]:
-    """Brightness (1 = 190 of 255) and colourfulness (0 = grey photo, 1 = usual skin) of the pixels `skin` `[N, 2]`."""
+# Skin in daylight: red, green and blue over their mean.
+_USUAL_SKIN = np.array([1.22, 0.95, 0.83])
+
+
+def tone(photo: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """What the light and the paper of a photo make of white: float64 RGB `[3]`, about 0..1.
+
+    Args:
+        photo: uint8 `[H, W, 3]`.
+        skin: float `[N, 2]`, pixels that show skin.
+
+    A photo without colours (skin as grey as the rest) has a grey white.
+    """
     height, width = photo.shape[:2]
     x, y = np.clip(skin.astype(int), 0, [width - 1, height - 1]).T
-    colors = photo[y, x].astype(np.float64)
-    spread = float((colors.max(axis=1) - colors.min(axis=1)).mean())
-    return float(np.clip(np.median(colors.mean(axis=1)) / 190, 0.3, 1.0)), float(np.clip(spread / 50, 0, 1))
+    color = np.median(photo[y, x].astype(np.float64), axis=0)
+    mean = max(float(color.mean()), 1.0)
+    colorful = np.clip(np.ptp(color) / mean / 0.3, 0, 1)
+    cast = 1 + (np.clip(color / mean / _USUAL_SKIN, 0.4, 1.3) - 1) * colorful * 0.5  # skin tones differ, too
+    grey = 1 - colorful
+    white = np.array([232, 224, 205]) / 232
+    return cast * (white * colorful + white.mean() * grey) * np.clip(mean / 190, 0.3, 1.0)
 
 
-def teeth_texture(upper: bool, brightness: float, colorful: float) -> np.ndarray:
-    """A row of teeth with gums, uint8 RGBA `[96, 512, 4]`; row 0: the upper teeth's gum, the lower teeth's edge."""
+def teeth_texture(upper: bool, white: np.ndarray) -> np.ndarray:
+    """A row of teeth with gums, uint8 RGBA `[96, 512, 4]`; row 0: the upper teeth's gum, the lower teeth's edge.
+
+    Args:
+        upper: upper or lower jaw.
+        white: RGB `[3]` of a tooth in full light (see :func:`tone`).
+    """
     width, height = 512, 96
     halves = np.array([8.6, 6.6, 7.6, 7.0, 6.8, 9.0] if upper else [5.4, 6.0, 6.9, 7.0, 7.1, 10.0])
     borders = np.concatenate([-np.cumsum(halves)[::-1], [0], np.cumsum(halves)])
@@ -164,11 +184,10 @@ def teeth_texture(upper: bool, brightness: float, colorful: float) -> np.ndarray
     alpha = np.clip((rounded - y) * height + 0.5, 0, 1)
     groove = 1 - 0.45 * np.abs(across) ** 10
     back = 1 - 0.55 * np.abs(x / borders[-1]) ** 2
-    shade = (groove * back * (0.80 + 0.16 * np.sin(np.pi * np.clip(y, 0, 1))))[..., None]
+    shade = (groove * back * (0.80 + 0.16 * np.sin(np.pi * np.clip(y, 0, 1))))[..., None] * 0.85  # lips shade them
     gum = np.clip((0.30 + 0.10 * np.abs(across) ** 2 - y) * 14 + 0.5, 0, 1)[..., None]
-    ivory, pink = np.array([232, 224, 205.0]), np.array([168, 92, 88.0])
-    color = (ivory * (1 - gum) + pink * gum) * shade
-    grey = color.mean(axis=2, keepdims=True)
-    color = (grey + (color - grey) * colorful) * brightness * 0.85  # lips shade them
+    colorful = float(np.ptp(white) > 0.01)
+    pink = white * (0.72, 0.41 + 0.31 * (1 - colorful), 0.43 + 0.29 * (1 - colorful))
+    color = 232 * (white * (1 - gum) + pink * gum) * shade
     image = np.dstack([np.clip(color, 0, 255), alpha * 255]).astype(np.uint8)
     return image if upper else image[::-1].copy()

@@ -34,12 +34,13 @@ _SKIRT_DEPTH, _SKIRT_REACH = 0.62, 0.45
 # behind the lips, so that from the front nothing of the lining shows beside the lips' margin.
 _MOUTH_RINGS = (
     (0.04, 0.02, 0.99, 0.62),
-    (0.09, 0.07, 0.98, 0.36),
-    (0.14, 0.11, 0.95, 0.18),
+    (0.09, 0.04, 0.98, 0.36),
+    (0.14, 0.06, 0.95, 0.18),
     (0.14, 0.22, 0.90, 0.09),
     (0.10, 0.42, 0.70, 0.05),
 )
 _LID_RINGS = ((0.03, 1.14, 0.72), (0.12, 1.25, 0.45))
+_SKIN_THICKNESS = 0.03
 
 
 def load_portrait(path: str | Path, *, landmarker: FaceLandmarker | None = None) -> Avatar:
@@ -130,10 +131,10 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
         if not is_open:
             report.append(f"the {side} eye is shut in the photo: its eyeball is painted")
     cheeks = found.points[[50, 280, 101, 330, 205, 425, 9, 151], :2]
-    brightness, colorful = tone(photo, cheeks)
+    white = tone(photo, cheeks)
     for upper, material in ((True, _UPPER_TEETH), (False, _LOWER_TEETH)):
         _teeth(build, points, axes, material, upper)
-        textures.append(teeth_texture(upper, brightness, colorful))
+        textures.append(teeth_texture(upper, white))
 
     positions, all_triangles, uv, colors, material = build.arrays()
     appearance = Appearance(
@@ -164,6 +165,7 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
         face_places=places.astype(np.float32),
         face_certain=True,
         face_vertices=face_vertices.astype(np.int32),
+        face_axes=axes,
         baked_light=True,
     )
 
@@ -253,6 +255,8 @@ def _skirt(build, rim_positions, rim, side, middle, to_uv, texture, beside) -> N
 
 def _mouth(build: Builder, vertices: np.ndarray, loop: np.ndarray, axes: np.ndarray) -> None:
     """The lining behind the lips: up and down behind them, then back; as dark as a mouth is."""
+    from scipy.spatial import cKDTree
+
     right, up, front = axes
     rim = vertices[loop]
     ends = vertices[[face.INNER_LIPS_UPPER[0], face.INNER_LIPS_UPPER[-1]]]
@@ -265,10 +269,14 @@ def _mouth(build: Builder, vertices: np.ndarray, loop: np.ndarray, axes: np.ndar
     top = int(np.flatnonzero(loop == face.INNER_LIPS_UPPER[5])[0])
     sign = np.where(first == first[top], 1.0, -1.0) * taper
     uv = build.vertex_uv()[loop]
+    skin = cKDTree(vertices @ axes[:2].T)
     inner = loop
-    for rise, back, width, shade in _MOUTH_RINGS:
+    for number, (rise, back, width, shade) in enumerate(_MOUTH_RINGS):
         sideways = ((rim - middle) @ right)[:, None] * (width - 1) * right
         moved = rim + sideways + (sign * rise)[:, None] * up - back * front
+        if number:  # the first ring starts at the margin itself; the others stay under the skin
+            over = vertices[skin.query(moved @ axes[:2].T)[1]]
+            moved -= np.maximum((moved - over) @ front + _SKIN_THICKNESS, 0)[:, None] * front
         ring = build.add(moved, uv, np.array([1.0, 0.75, 0.72]) * shade)
         build.bridge(inner, ring, _PHOTO)
         inner = ring
@@ -287,6 +295,8 @@ def _lid_lining(build: Builder, vertices: np.ndarray, loop: np.ndarray) -> None:
         ring = build.add(moved, uv, shade)
         build.bridge(inner, ring, _PHOTO)
         inner = ring
+    hub = build.add((center - (0, 0, 0.3))[None], uv.mean(axis=0)[None], 0.3)
+    build.fan(inner, int(hub[0]), _PHOTO)
 
 
 def _ball(build: Builder, lids: np.ndarray, material: int) -> Eye:
@@ -319,7 +329,7 @@ def _teeth(build: Builder, points: np.ndarray, axes: np.ndarray, material: int, 
     middle = lip + ((ends.mean(axis=0) - lip) @ right) * right
     half = min(0.46 * width, 0.25) * (1.0 if upper else 0.92)
     edge, root = (-0.015, 0.095) if upper else (-0.025, -0.105)
-    back = 0.125 if upper else 0.14
+    back = 0.085 if upper else 0.095
     x = np.linspace(-half, half, 33)
     depth = -back - 1.6 * x**2 / max(half, 1e-9) * 0.55
     rows = []
