@@ -29,7 +29,7 @@ def run_process(
     factory = _mediapipe if detector == "mediapipe" else _dwpose(bgr_compat)
     unmatched: list[str] = []
     for number, path in enumerate(videos, 1):
-        if not overwrite and (out / "face_videos" / f"{path.stem}.landmarks.npz").is_file():
+        if not overwrite and (out / "face_landmarks" / f"{path.stem}.npz").is_file():
             print(f"[{number}/{len(videos)}] {path.name}: there already")
             continue
         try:

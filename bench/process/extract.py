@@ -30,7 +30,7 @@ class Processed:
 
 
 def extract_face(path: Path, out: Path, detect: Detect, method: str, *, size: int, images: bool) -> Processed:
-    """Writes face_videos/<stem>.mp4, face_images/<stem>/00000.png ... and face_videos/<stem>.landmarks.npz.
+    """Writes face_videos/<stem>.mp4, face_images/<stem>/00000.png ... and face_landmarks/<stem>.npz.
 
     Args:
         path: the video. out: the folder. detect: face points of an image. method: recorded beside the points.
@@ -57,7 +57,7 @@ def extract_face(path: Path, out: Path, detect: Detect, method: str, *, size: in
             points[i], score[i] = face.points, face.score
     where = np.array([square.x, square.y, square.side, size], np.int64)
     write_arrays(
-        out / "face_videos" / f"{path.stem}.landmarks.npz",
+        out / "face_landmarks" / f"{path.stem}.npz",
         {"points": points, "score": score, "box": where, "method": np.array(method)},
     )
     return Processed(square, len(faces), sum(box is not None for box in boxes))
