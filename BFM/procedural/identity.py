@@ -128,7 +128,9 @@ MODES: dict[str, Warp] = {
     "throat": _front(Pull(0, -118, 24, 12, 0, -2.0, 3.2)),
 }  # fmt: skip
 N_ASYMMETRIC, N_COLUMNS = 6, 80
-_RANDOM_SCALES = ((44.0, 1.6), (30.0, 0.8), (20.0, 0.35))  # correlation length and sigma, mm
+_RANDOM_SCALES = ((46.0, 1.3), (30.0, 0.6), (20.0, 0.25))  # correlation length and sigma of all random columns, mm
+_WHOLE = {"masculine", "hair_length", "hair_volume", "eye_size", "eye_opening"}  # not scaled by _SIGMA
+_SIGMA = 0.62  # the other named modes are listed at what stands out clearly; most people differ by less
 HAIR_LENGTH_STEP, HAIR_VOLUME_STEP = 0.34, 0.35
 
 
@@ -158,7 +160,7 @@ def _random_warp(rng: np.random.Generator, symmetric: bool) -> Warp:
         flip = np.array([-1.0, 1.0, 1.0])
         here, there = field(p), field(p * flip) * flip
         base = smooth_step(p[:, 1], -170, -120)[:, None]
-        return base * ((here + there) / np.sqrt(2) if symmetric else 0.2 * (here - there))
+        return base * ((here + there) / np.sqrt(2) if symmetric else 0.7 * (here - there))
 
     return warp
 
@@ -270,9 +272,11 @@ def identity_basis(head: Head) -> Array:
     columns = []
     for name, warp in MODES.items():
         special = maker.special(name)
-        columns.append((maker.whole(warp) if special is None else special).ravel())
+        size = 1.0 if name in _WHOLE else _SIGMA
+        columns.append(size * (maker.whole(warp) if special is None else special).ravel())
     rng = np.random.default_rng(7)
-    for k in range(N_COLUMNS - len(columns)):
-        symmetric = k < N_COLUMNS - len(MODES) - N_ASYMMETRIC
-        columns.append(maker.whole(_random_warp(rng, symmetric)).ravel())
+    count = N_COLUMNS - len(columns)
+    for k in range(count):
+        symmetric = k < count - N_ASYMMETRIC
+        columns.append(maker.whole(_random_warp(rng, symmetric)).ravel() / np.sqrt(count))
     return np.stack(columns, -1)
