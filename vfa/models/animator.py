@@ -144,13 +144,11 @@ class VersatileFaceAnimator:
         Raises:
             InputError: a frame has another size or holds NaN.
         """
-        source = self._frames(source, "source", single=True)
-        encoded = self.engine.encode_source(source)
-        base = encoded.latent
-        if start is not None:
-            rest = self.engine.encode_motion(self._frames(start, "start", single=True))
-            base = base + (encoded.motion - rest) @ self.engine.directions.T
-        return PreparedClip(self, encoded, base)
+        encoded = self.engine.encode_source(self._frames(source, "source", single=True))
+        clip = PreparedClip(self, encoded, encoded.latent)
+        return (
+            clip if start is None else clip.relative_to(self.encode_motion(self._frames(start, "start", single=True)))
+        )
 
     def animate(
         self, source: Tensor, driving: Tensor, start: Tensor | None = None, *, batch_size: int = BATCH
@@ -212,6 +210,12 @@ class PreparedClip:
     def __init__(self, animator: VersatileFaceAnimator, source: EncodedSource, base: Tensor) -> None:
         self.animator, self.source, self.base = animator, source, base
 
+    def relative_to(self, start: Tensor) -> PreparedClip:
+        """The same source, moved as the driver moves away from its motion weights ``a_start`` [1, motion]."""
+        directions = self.animator.engine.directions
+        base = self.source.latent + (self.source.motion - start.to(directions)) @ directions.T
+        return PreparedClip(self.animator, self.source, base)
+
     def animate(self, driving: Tensor) -> AnimatorOutput:
         """Animate one batch of driving frames [B, C, H, W]."""
         driving = self.animator._frames(driving, "driving")
@@ -220,6 +224,6 @@ class PreparedClip:
     def animate_motion(self, motion: Tensor) -> AnimatorOutput:
         """Animate from motion weights ``a`` [B, motion] of driving frames."""
         engine = self.animator.engine
-        latent = self.base + motion @ engine.directions.T
+        latent = self.base + motion.to(engine.directions) @ engine.directions.T
         rgbd, field = engine.generate(latent, self.source)
         return AnimatorOutput(rgbd.float(), *(tensor.float() for tensor in field))
