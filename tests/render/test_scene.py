@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vfa.errors import InputError, MeshError
-from vfa.render import Appearance, Camera, Light, MeshRenderer, frame_mesh, render_mesh
+from vfa.render import Appearance, Camera, Light, MeshRenderer, frame_mesh, render_mesh, render_views
 
 QUAD = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
 QUAD_TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -249,6 +249,18 @@ def test_renderer_is_reusable_and_equals_one_shot():
         np.testing.assert_array_equal(kept.triangle, fresh.triangle)
         np.testing.assert_array_equal(renderer.render_color(vertices), kept.color)
         np.testing.assert_array_equal(renderer.render_maps(vertices).depth, kept.depth)
+
+
+def test_views_rendered_together_equal_views_rendered_alone():
+    import trimesh
+
+    knot = trimesh.creation.torus(1, 0.4)
+    camera = frame_mesh(knot.vertices, width=90, height=70)
+    renderers = [MeshRenderer(knot.faces, Appearance(), camera.orbited(angle)) for angle in (0, 40, 80)]
+    for _ in range(5):
+        together = render_views(renderers, knot.vertices)
+        for picture, renderer in zip(together, renderers, strict=True):
+            np.testing.assert_array_equal(picture, renderer.render_color(knot.vertices))
 
 
 def test_maps_are_independent_of_colour_and_supersampling():

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 SNAP = 4096.0
+HAIR = 0.5 / SNAP**2  # half of the smallest step of an edge function
 
 
 def _compiled(function: Callable) -> Callable:
@@ -226,29 +227,26 @@ def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level,
         a0, b0, c0 = sign * (y1 - y2), sign * (x2 - x1), sign * (x1 * y2 - x2 * y1)
         a1, b1, c1 = sign * (y2 - y0), sign * (x0 - x2), sign * (x2 * y0 - x0 * y2)
         a2, b2, c2 = sign * (y0 - y1), sign * (x1 - x0), sign * (x0 * y1 - x1 * y0)
-        owns0 = a0 > 0 or (a0 == 0 and b0 > 0)
-        owns1 = a1 > 0 or (a1 == 0 and b1 > 0)
-        owns2 = a2 > 0 or (a2 == 0 and b2 > 0)
         scale = sign / area
         w0, w1, w2 = w0 * scale, w1 * scale, w2 * scale
+        w_x, w_y, w_c = a0 * w0 + a1 * w1 + a2 * w2, b0 * w0 + b1 * w1 + b2 * w2, c0 * w0 + c1 * w1 + c2 * w2
+        # a pixel on an edge belongs to the triangle whose left or upper edge it is; for the other it is just outside
+        c0 -= 0.0 if a0 > 0 or (a0 == 0 and b0 > 0) else HAIR
+        c1 -= 0.0 if a1 > 0 or (a1 == 0 and b1 > 0) else HAIR
+        c2 -= 0.0 if a2 > 0 or (a2 == 0 and b2 > 0) else HAIR
         column, row = int(x_first), int(y_first)
         n_columns, n_rows = int(x_last) - column + 1, int(y_last) - row + 1
         for y in range(n_rows):
+            e0, e1, e2, inverse = b0 * y + c0, b1 * y + c1, b2 * y + c2, w_y * y + w_c
             for x in range(n_columns):
-                e0 = a0 * x + b0 * y + c0
-                e1 = a1 * x + b1 * y + c1
-                e2 = a2 * x + b2 * y + c2
-                if e0 < 0 or e1 < 0 or e2 < 0:
-                    continue
-                if (e0 == 0 and not owns0) or (e1 == 0 and not owns1) or (e2 == 0 and not owns2):
-                    continue
-                inverse = np.float32(e0 * w0 + e1 * w1 + e2 * w2)
-                if inverse <= invz[row + y, column + x]:
-                    continue
-                if cut and _is_transparent(t, e0 * w0, e1 * w1, e2 * w2, alpha_level, texels, levels, clamp, uv):
-                    continue
-                invz[row + y, column + x] = inverse
-                tri[row + y, column + x] = t
+                if e0 >= 0 and e1 >= 0 and e2 >= 0:
+                    w = np.float32(inverse)
+                    if w > invz[row + y, column + x] and not (
+                        cut and _is_transparent(t, e0 * w0, e1 * w1, e2 * w2, alpha_level, texels, levels, clamp, uv)
+                    ):
+                        invz[row + y, column + x] = w
+                        tri[row + y, column + x] = t
+                e0, e1, e2, inverse = e0 + a0, e1 + a1, e2 + a2, inverse + w_x
 
 
 @_compiled
@@ -284,16 +282,16 @@ def _diffuse(nx, ny, nz, polynomial, directions, intensities, channel):
 
 
 @_compiled
-def _texture_level(snapped, i, j, k, t, uv, levels, first, count):
+def _texture_level(snapped, i, j, k, t, uv, levels, first, level_count, samples):
     """The mip level at which a texel is about as large as a pixel."""
     du1, dv1 = uv[t, 1, 0] - uv[t, 0, 0], uv[t, 1, 1] - uv[t, 0, 1]
     du2, dv2 = uv[t, 2, 0] - uv[t, 0, 0], uv[t, 2, 1] - uv[t, 0, 1]
     texels = abs(du1 * dv2 - du2 * dv1) * levels[first, 1] * levels[first, 2]
     dx1, dy1 = snapped[j, 0] - snapped[i, 0], snapped[j, 1] - snapped[i, 1]
     dx2, dy2 = snapped[k, 0] - snapped[i, 0], snapped[k, 1] - snapped[i, 1]
-    pixels = abs(dx1 * dy2 - dx2 * dy1)
+    pixels = abs(dx1 * dy2 - dx2 * dy1) / samples
     level = first
-    while texels > 2.0 * pixels and level < first + count - 1:
+    while texels > 3.0 * pixels and level < first + level_count - 1:
         texels *= 0.25
         level += 1
     return level
@@ -328,52 +326,62 @@ def shade(
     material, base, first_level, level_count, texels, levels, clamp,
     unlit, white, polynomial, directions, intensities, specular, shininess, halfway, background, image,
 ):  # fmt: skip
-    """Fill image uint8 `[H, W, 3]`: colour the samples of tri `[f H, f W]` and average the f x f samples of a pixel.
+    """Fill image uint8 `[H, W, 3]` from the samples of tri `[f H, f W]`, the mean of f x f for each pixel.
 
     polynomial float64 `[4 or 9, 3]`; white: all channels of the light are equal; halfway float64 `[3]`: unit vector
     between the first lamp and the viewer.
     """
     height, width = image.shape[0], image.shape[1]
     step = tri.shape[1] // width
-    share = 255.0 / (step * step)
+    count = step * step
+    share = 255.0 / count
+    ox, oy = np.empty(count, np.int64), np.empty(count, np.int64)
+    for n in range(count):  # back and forth, so that neighbours follow one another
+        oy[n] = n // step
+        ox[n] = n % step if oy[n] % 2 == 0 else step - 1 - n % step
     for y in range(height):
         for x in range(width):
             red, green, blue = 0.0, 0.0, 0.0
-            light, lit = (1.0, 1.0, 1.0, 0.0), -1
-            for sy in range(y * step, y * step + step):
-                for sx in range(x * step, x * step + step):
-                    t = tri[sy, sx]
-                    if t < 0:
-                        red += background[y, x, 0]
-                        green += background[y, x, 1]
-                        blue += background[y, x, 2]
-                        continue
-                    i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-                    b0, b1, b2, _ = weights(snapped, screen, factor, i, j, k, sx + 0.5, sy + 0.5)
-                    if not unlit and t != lit:  # light changes too little within a pixel to be computed again
-                        light = _light(
-                            snapped, i, j, k, b0, b1, b2, normals,
-                            white, polynomial, directions, intensities, specular, shininess, halfway,
-                        )  # fmt: skip
-                        lit = t
-                    m = material[t] if material.shape[0] else 0
-                    r, g, b = light[0] * base[m, 0], light[1] * base[m, 1], light[2] * base[m, 2]
-                    if vertex_colors.shape[0]:
-                        c = vertex_colors
-                        r *= (b0 * c[i, 0] + b1 * c[j, 0] + b2 * c[k, 0]) * (1 / 255.0)
-                        g *= (b0 * c[i, 1] + b1 * c[j, 1] + b2 * c[k, 1]) * (1 / 255.0)
-                        b *= (b0 * c[i, 2] + b1 * c[j, 2] + b2 * c[k, 2]) * (1 / 255.0)
-                    if level_count[m] > 0:
-                        u = b0 * uv[t, 0, 0] + b1 * uv[t, 1, 0] + b2 * uv[t, 2, 0]
-                        v = b0 * uv[t, 0, 1] + b1 * uv[t, 1, 1] + b2 * uv[t, 2, 1]
-                        level = _texture_level(snapped, i, j, k, t, uv, levels, first_level[m], level_count[m])
-                        texel = _fetch(texels, levels, level, clamp, u, v)
-                        r *= texel[0] * (1 / 255.0)
-                        g *= texel[1] * (1 / 255.0)
-                        b *= texel[2] * (1 / 255.0)
-                    red += min(max(r + light[3], 0.0), 1.0)
-                    green += min(max(g + light[3], 0.0), 1.0)
-                    blue += min(max(b + light[3], 0.0), 1.0)
+            n = 0
+            while n < count:
+                t = tri[y * step + oy[n], x * step + ox[n]]
+                px, py, run = ox[n], oy[n], 1  # samples of one triangle are coloured together, at their centre
+                while n + run < count and tri[y * step + oy[n + run], x * step + ox[n + run]] == t:
+                    px, py, run = px + ox[n + run], py + oy[n + run], run + 1
+                n += run
+                if t < 0:
+                    red += run * background[y, x, 0]
+                    green += run * background[y, x, 1]
+                    blue += run * background[y, x, 2]
+                    continue
+                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                b0, b1, b2, _ = weights(
+                    snapped, screen, factor, i, j, k, x * step + px / run + 0.5, y * step + py / run + 0.5
+                )
+                m = material[t] if material.shape[0] else 0
+                r, g, b, gloss = base[m, 0], base[m, 1], base[m, 2], 0.0
+                if not unlit:
+                    light = _light(
+                        snapped, i, j, k, b0, b1, b2, normals,
+                        white, polynomial, directions, intensities, specular, shininess, halfway,
+                    )  # fmt: skip
+                    r, g, b, gloss = r * light[0], g * light[1], b * light[2], light[3]
+                if vertex_colors.shape[0]:
+                    c = vertex_colors
+                    r *= (b0 * c[i, 0] + b1 * c[j, 0] + b2 * c[k, 0]) * (1 / 255.0)
+                    g *= (b0 * c[i, 1] + b1 * c[j, 1] + b2 * c[k, 1]) * (1 / 255.0)
+                    b *= (b0 * c[i, 2] + b1 * c[j, 2] + b2 * c[k, 2]) * (1 / 255.0)
+                if level_count[m] > 0:
+                    u = b0 * uv[t, 0, 0] + b1 * uv[t, 1, 0] + b2 * uv[t, 2, 0]
+                    v = b0 * uv[t, 0, 1] + b1 * uv[t, 1, 1] + b2 * uv[t, 2, 1]
+                    level = _texture_level(snapped, i, j, k, t, uv, levels, first_level[m], level_count[m], count)
+                    texel = _fetch(texels, levels, level, clamp, u, v)
+                    r *= texel[0] * (1 / 255.0)
+                    g *= texel[1] * (1 / 255.0)
+                    b *= texel[2] * (1 / 255.0)
+                red += run * min(max(r + gloss, 0.0), 1.0)
+                green += run * min(max(g + gloss, 0.0), 1.0)
+                blue += run * min(max(b + gloss, 0.0), 1.0)
             image[y, x, 0] = np.uint8(red * share + 0.5)
             image[y, x, 1] = np.uint8(green * share + 0.5)
             image[y, x, 2] = np.uint8(blue * share + 0.5)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -209,6 +212,17 @@ def render_mesh(
         triangles, appearance, camera, renderer=renderer, light=light, supersample=supersample, background=background
     )
     return backend.render(vertices)
+
+
+def render_views(renderers: Sequence[Renderer], vertices: np.ndarray) -> list[np.ndarray]:
+    """The pictures uint8 `[H, W, 3]` of several renderers for vertices float32 `[V, 3]`.
+
+    CPU renderers run on as many cores as there are: their compiled loops let other threads work.
+    """
+    if len(renderers) < 2 or not all(isinstance(renderer, MeshRenderer) for renderer in renderers):
+        return [renderer.render_color(vertices) for renderer in renderers]
+    with ThreadPoolExecutor(min(len(renderers), os.cpu_count() or 1)) as pool:
+        return list(pool.map(lambda renderer: renderer.render_color(vertices), renderers))
 
 
 def background_image(background: Background, camera: Camera) -> np.ndarray:
