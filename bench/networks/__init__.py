@@ -9,6 +9,7 @@ Importing this package is light; torch is imported when a network is built.
 
 from __future__ import annotations
 
-from bench.networks.registry import build_network, create_network, load_network, network_names
+from bench.networks.published import open_network
+from bench.networks.registry import LoadedNetwork, build_network, create_network, load_network, network_names
 
-__all__ = ["build_network", "create_network", "load_network", "network_names"]
+__all__ = ["LoadedNetwork", "build_network", "create_network", "load_network", "network_names", "open_network"]

@@ -33,6 +33,10 @@ class _Block(nn.Module):
         return y + (x if self.downsample is None else self.downsample(x))
 
 
+def _stage(cin: int, cout: int, depth: int) -> nn.Sequential:
+    return nn.Sequential(_Block(cin, cout, stride=2), *(_Block(cout, cout, stride=1) for _ in range(depth - 1)))
+
+
 class IResNet(nn.Module):
     """Identity embedding.
 
@@ -44,14 +48,12 @@ class IResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(64, eps=_EPS)
         self.prelu = nn.PReLU(64)
-        width = 64
-        for index, depth in enumerate(depths, start=1):
-            cout = 32 * 2**index
-            blocks = [_Block(width, cout, stride=2), *(_Block(cout, cout, stride=1) for _ in range(depth - 1))]
-            setattr(self, f"layer{index}", nn.Sequential(*blocks))
-            width = cout
-        self.bn2 = nn.BatchNorm2d(width, eps=_EPS)
-        self.fc = nn.Linear(width * 7 * 7, 512)
+        self.layer1 = _stage(64, 64, depths[0])
+        self.layer2 = _stage(64, 128, depths[1])
+        self.layer3 = _stage(128, 256, depths[2])
+        self.layer4 = _stage(256, 512, depths[3])
+        self.bn2 = nn.BatchNorm2d(512, eps=_EPS)
+        self.fc = nn.Linear(512 * 7 * 7, 512)
         self.features = nn.BatchNorm1d(512, eps=_EPS)
 
     @torch.no_grad()

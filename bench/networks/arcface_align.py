@@ -27,7 +27,7 @@ def align_face(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     import cv2
 
     matrix = similarity_transform(np.asarray(points, np.float64) - 0.5, TEMPLATE)
-    return cv2.warpAffine(image, matrix, (SIDE, SIDE), borderValue=0.0)
+    return cv2.warpAffine(image, matrix, (SIDE, SIDE), borderValue=(0, 0, 0))
 
 
 def squash_face(image: np.ndarray) -> np.ndarray:

@@ -33,14 +33,15 @@ _RENAMED = (
 )
 
 
-class CLIPImageTower(VisionTransformer):
+class CLIPImageTower(nn.Module):
     """Image embedding.
 
     Input of `forward`: `image` float32 [N,3,224,224], RGB with CLIP's mean and deviation removed (see `vit_input`).
     """
 
     def __init__(self, *, patch: int, width: int, depth: int, heads: int, embedding: int) -> None:
-        super().__init__(
+        super().__init__()
+        self.vit = VisionTransformer(
             img_size=224,
             patch_size=patch,
             embed_dim=width,
@@ -52,7 +53,7 @@ class CLIPImageTower(VisionTransformer):
             act_layer=QuickGELU,
             weight_init="skip",
         )
-        self.head = nn.Linear(width, embedding, bias=False)
+        self.vit.head = nn.Linear(width, embedding, bias=False)
 
     @staticmethod
     def adapt_state(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,17 +67,17 @@ class CLIPImageTower(VisionTransformer):
                 # [d] -> [1,1,d], [n,d] -> [1,n,d]; the projection multiplies from the right.
                 shaped = {"class_embedding": value[None, None], "positional_embedding": value[None]}
                 shaped["proj"] = value.T.contiguous() if value.ndim == 2 else value
-                adapted[_FIXED[key]] = shaped.get(key, value)
+                adapted[f"vit.{_FIXED[key]}"] = shaped.get(key, value)
                 continue
             for old, new in _RENAMED:
                 key = key.replace(old, new)
-            adapted[key] = value
+            adapted[f"vit.{key}"] = value
         return adapted
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """`embedding` [N,512] (B/32) or [N,768] (L/14), not normalised."""
-        return {"embedding": self.head(self.forward_features(image)[:, 0])}
+        return {"embedding": self.vit.head(self.vit.forward_features(image)[:, 0])}
 
 
 def clip_vit_b32() -> CLIPImageTower:

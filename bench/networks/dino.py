@@ -6,16 +6,19 @@ the original's scale factors, which timm's own resizing does not reproduce.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 _PATCH = 16
 _GRID = 14
 
 
-class DINOViTB16(VisionTransformer):
+class DINOViTB16(nn.Module):
     """Class-token embedding.
 
     Input of `forward`: `image` float32 [N,3,H,W], RGB with ImageNet mean and deviation removed, any size from 16 pixels
@@ -23,7 +26,8 @@ class DINOViTB16(VisionTransformer):
     """
 
     def __init__(self) -> None:
-        super().__init__(
+        super().__init__()
+        self.vit = VisionTransformer(
             img_size=_GRID * _PATCH,
             patch_size=_PATCH,
             embed_dim=768,
@@ -34,20 +38,29 @@ class DINOViTB16(VisionTransformer):
             weight_init="skip",
         )
 
+    @staticmethod
+    def adapt_state(state: Mapping[str, Any]) -> dict[str, Any]:
+        """The published names are timm's."""
+        return {f"vit.{key}": value for key, value in state.items()}
+
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """`embedding` [N,768]: the class token after the last norm."""
         height, width = (side // _PATCH * _PATCH for side in image.shape[-2:])
-        return {"embedding": self.forward_features(image[..., :height, :width])[:, 0]}
+        patches = self.vit.patch_embed(image[..., :height, :width]).flatten(1, 2)
+        first, positions = self._positions(height // _PATCH, width // _PATCH)
+        assert self.vit.cls_token is not None
+        token = (self.vit.cls_token + first).expand(len(image), -1, -1)
+        x = torch.cat((token, patches + positions), dim=1)
+        return {"embedding": self.vit.norm(self.vit.blocks(x))[:, 0]}
 
-    def _pos_embed(self, x: Tensor) -> Tensor:
-        """Add the class token and the positions to patches [N,h,w,768]."""
-        count, height, width, channels = x.shape
-        positions = self.pos_embed
-        if (height, width) != (_GRID, _GRID):
-            grid = positions[:, 1:].reshape(1, _GRID, _GRID, channels).permute(0, 3, 1, 2)
-            factors = ((height + 0.1) / _GRID, (width + 0.1) / _GRID)
+    def _positions(self, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+        """Position of the class token [1,1,768] and of the patches [1,rows*columns,768]."""
+        assert self.vit.pos_embed is not None
+        first, positions = self.vit.pos_embed[:, :1], self.vit.pos_embed[:, 1:]
+        if (rows, columns) != (_GRID, _GRID):
+            grid = positions.unflatten(1, (_GRID, _GRID)).permute(0, 3, 1, 2)
+            factors = ((rows + 0.1) / _GRID, (columns + 0.1) / _GRID)
             grid = F.interpolate(grid, scale_factor=factors, mode="bicubic", align_corners=False)
-            positions = torch.cat((positions[:, :1], grid.permute(0, 2, 3, 1).flatten(1, 2)), dim=1)
-        tokens = torch.cat((self.cls_token.expand(count, -1, -1), x.flatten(1, 2)), dim=1)
-        return self.pos_drop(tokens + positions)
+            positions = grid.permute(0, 2, 3, 1).flatten(1, 2)
+        return first, positions

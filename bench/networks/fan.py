@@ -111,8 +111,8 @@ def fan_crop(image: np.ndarray, frame: FanFrame) -> Tensor:
     y1, y2, x1, x2 = max(top, 0), min(bottom, height), max(left, 0), min(right, width)
     if y2 > y1 and x2 > x1:
         crop[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2]
-    crop = cv2.resize(crop, (_RESOLUTION, _RESOLUTION), interpolation=cv2.INTER_LINEAR)
-    return torch.from_numpy(crop.transpose(2, 0, 1).astype(np.float32) / 255.0)[None]
+    resized = cv2.resize(crop, (_RESOLUTION, _RESOLUTION), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(resized.transpose(2, 0, 1).astype(np.float32) / 255.0)[None]
 
 
 def fan_points(heatmap: np.ndarray, frame: FanFrame, *, whole_pixels: bool = True) -> np.ndarray:
