@@ -15,10 +15,11 @@ def band_limits(rows: int, columns: int, radius: int | None) -> tuple[np.ndarray
     """
     if radius is None:
         return np.zeros(rows, np.int64), np.full(rows, columns, np.int64)
-    centre = np.arange(rows) * ((columns - 1) / max(rows - 1, 1))
-    reach = max(radius, int(np.ceil((columns - 1) / max(rows - 1, 1))) - 1)
-    low = np.clip(np.ceil(centre - reach - 1e-9), 0, columns - 1).astype(np.int64)
-    high = np.clip(np.floor(centre + reach + 1e-9), 0, columns - 1).astype(np.int64) + 1
+    slope = (columns - 1) / max(rows - 1, 1)
+    centre = np.rint(np.arange(rows) * slope).astype(np.int64)
+    reach = max(radius, int(np.ceil(slope)) - 1)
+    low = np.clip(centre - reach, 0, columns - 1)
+    high = np.clip(centre + reach, 0, columns - 1) + 1
     low[0] = 0
     high[-1] = columns
     return low, high

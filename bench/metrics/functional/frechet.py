@@ -109,6 +109,7 @@ def _assemble(first: np.ndarray, second: np.ndarray, traces: float, singular: np
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """A factor L with `L L^T` the symmetric matrix given, negative eigenvalues from rounding set to 0."""
+    """A factor L with `L L^T` the symmetric matrix given; eigenvalues within rounding of 0 are set to 0."""
     values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    rounding = max(values[-1], 0.0) * len(values) * np.finfo(np.float64).eps
+    return vectors * np.sqrt(np.where(values > rounding, values, 0.0))

@@ -102,9 +102,12 @@ def lagged_correlation(opening: np.ndarray, loudness: np.ndarray, *, max_shift: 
         good = np.isfinite(x) & np.isfinite(y)
         if good.sum() < MIN_OVERLAP:
             continue
-        x, y = x[good] - x[good].mean(), y[good] - y[good].mean()
-        norm = np.sqrt((x @ x) * (y @ y))
-        out[k] = x @ y / norm if norm > 0 else 0.0
+        x, y = x[good], y[good]
+        if any(np.ptp(side) <= 1e-9 * np.abs(side).max() for side in (x, y)):
+            out[k] = 0.0
+            continue
+        x, y = x - x.mean(), y - y.mean()
+        out[k] = x @ y / np.sqrt((x @ x) * (y @ y))
     return out
 
 

@@ -98,6 +98,10 @@ def landmarks478(n: int = N_FRAMES, *, amplitude: float = 1.0) -> np.ndarray:
     for index, place in ((theval.LEFT_EYE, (160.0, 90.0)), (theval.RIGHT_EYE, (95.0, 90.0))):
         ring = np.arange(16) * np.pi / 8
         points[:, index, :2] = np.stack([place[0] + 12 * np.cos(ring), place[1] + 4 * np.sin(ring)], axis=1)
+    # The corners of both eyes lie level, their midpoints 65 pixels apart.
+    for index, x in zip((*theval.LEFT_CORNERS, *theval.RIGHT_CORNERS), (148, 172, 83, 107), strict=True):
+        points[:, index, :2] = (x, 90.0)
+    points[:, theval.LEFT_BROW, 0], points[:, theval.RIGHT_BROW, 0] = 160.0, 95.0
     time = np.arange(n) / 25.0
     points[:, theval.LEFT_BROW, 1] = (60 + amplitude * 5 * np.sin(2 * np.pi * 0.9 * time))[:, None]
     points[:, theval.RIGHT_BROW, 1] = (60 + amplitude * 5 * np.sin(2 * np.pi * 0.9 * time))[:, None]
