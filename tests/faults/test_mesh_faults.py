@@ -102,7 +102,7 @@ def test_a_moebius_strip_is_left_alone():
 
 
 def test_non_manifold_edges_are_kept_and_counted():
-    fin = np.concatenate([CORNERS, [[-1, -1, 5.0]]])
+    fin = np.concatenate([CORNERS, [[-1, -3.0, 0]]])
     mesh = mended(fin, [*FACES, (0, 1, 8)])
     assert len(mesh.triangles) == 13
     assert "1 edges are shared by more than two triangles (non-manifold); kept" in mesh.report
