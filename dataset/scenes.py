@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,18 @@ PIXELS_PER_UNIT = 125 / 256
 def head() -> MorphableModel:
     """The built-in head: its named expressions are what performances are made of, so a licensed model will not do."""
     return load_builtin()
+
+
+def personal(model: MorphableModel, identity: np.ndarray) -> MorphableModel:
+    """The model with a person's neutral face as its mean: saves the identity's share of work in every frame."""
+    shape = model.vertices(identity)
+    eyes = []
+    for eye in model.eyes:
+        ball, rest = shape[eye.vertices].astype(np.float64), model.mean_shape[eye.vertices].astype(np.float64)
+        scale = float(ball.std() / rest.std())
+        center = ball.mean(0) + scale * (eye.center - rest.mean(0))
+        eyes.append(replace(eye, center=center.astype(np.float32), radius=eye.radius * scale))
+    return replace(model, mean_shape=shape, eyes=tuple(eyes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +82,12 @@ class Scene:
     def vertices(self, frame: int) -> np.ndarray:
         """World positions float32 `[V, 3]` in model units, the head turned and moved."""
         play = self.performance
-        still = head().vertices(self.person.identity, play.expression[frame], play.gaze[frame])
-        return head().pose(still, play.euler[frame], play.translation[frame])
+        still = self._model.vertices(None, play.expression[frame], play.gaze[frame])
+        return self._model.pose(still, play.euler[frame], play.translation[frame])
+
+    @cached_property
+    def _model(self) -> MorphableModel:
+        return personal(head(), self.person.identity)
 
     def renderer(self, *, supersample: int = 2) -> MeshRenderer:
         """A renderer for all frames of the scene."""
