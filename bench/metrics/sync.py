@@ -18,7 +18,11 @@ ENVELOPE_CENTRE = 0.0125
 
 @register_metric
 class SyncLite(Metric):
-    """How clearly one lag stands out between the mouth's opening and the loudness."""
+    """How clearly one lag stands out between the mouth's opening and the loudness.
+
+    Loudness is a weak proxy of the mouth: on real speech several lags may correlate about equally, so compare methods
+    on many clips and do not read the offset of a single one.
+    """
 
     name = "sync_lite"
     higher_is_better, range = True, (-1.0, 2.0)
