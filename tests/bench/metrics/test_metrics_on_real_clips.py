@@ -129,5 +129,5 @@ def test_sync_stand_in_follows_a_delay_of_the_sound_of_a_real_clip() -> None:
         envelope = Sound().extract(sound)["audio_envelope"]
         loudness = np.interp(np.arange(300) / 30, 0.0125 + 0.01 * np.arange(len(envelope)), envelope)
         curves.append(lagged_correlation(opening, loudness))
-    np.testing.assert_allclose(curves[1][delay:], curves[0][:-delay], atol=0.06)
+    np.testing.assert_allclose(curves[1][delay:], curves[0][:-delay], atol=0.1)
     assert curves[1].argmax() == curves[0].argmax() + delay
