@@ -43,12 +43,14 @@ def test_every_way_of_saving_gives_the_same_network(
         "plain.pth": state,
         "parallel.pth": {f"module.{key}": value for key, value in state.items()},
         "wrapped.pth": {"state_dict": state, "epoch": 3, "args": argparse.Namespace(lr=0.1, path="x")},
+        "scored.pth": {"state_dict": state, "best": np.float64(31.5), "last": np.float32(2.0)},
         "parallel_wrapped.pth": {"state_dict": {f"module.{key}": value for key, value in state.items()}},
         "before_counters.pth": {key: value for key, value in state.items() if "num_batches" not in key},
     }
     for name, content in variants.items():
         torch.save(content, tmp_path / name)
-    torch.save(state, tmp_path / "old_stream.pth", _use_new_zipfile_serialization=False)
+    for name in ("plain", "wrapped", "scored"):
+        torch.save(variants[f"{name}.pth"], tmp_path / f"old_{name}.pth", _use_new_zipfile_serialization=False)
     save_file(state, tmp_path / "plain.safetensors")
     for path in sorted(tmp_path.iterdir()):
         loaded = load_network(NAME, path)
