@@ -104,7 +104,7 @@ def _speech(rng: np.random.Generator, t: Array, phrases: list[tuple[float, float
     total = np.zeros_like(out)
     for centre, name, strength in marks:
         width, pull = (0.045, 2.2) if name in ("closed", "f") else (0.065, 1.0)
-        dominance = pull * np.exp(-np.abs((t - centre) / width) ** 1.6)[:, None]
+        dominance = pull * np.exp(-(np.abs((t - centre) / width) ** 1.6))[:, None]
         target = np.zeros(out.shape[1])
         for unit, value in VISEMES[name].items():
             target[list(expression_index(unit))] = value * strength
@@ -161,18 +161,26 @@ def _wander(rng: np.random.Generator, t: Array, slowest: float, fastest: float) 
 
 def _head(rng: np.random.Generator, t: Array, phrases: list[tuple[float, float]], end: float) -> tuple[Array, Array]:
     """Sway, turns to somebody at the side, nods on stress."""
-    degrees = np.stack([2.2 * _wander(rng, t, 0.1, 0.7), 4.5 * _wander(rng, t, 0.06, 0.5), 2.0 * _wander(rng, t, 0.08, 0.5)], -1)
+    degrees = np.stack(
+        [2.2 * _wander(rng, t, 0.1, 0.7), 4.5 * _wander(rng, t, 0.06, 0.5), 2.0 * _wander(rng, t, 0.08, 0.5)], -1
+    )
     now = START + rng.uniform(1.5, 2.5)
     side = rng.choice([-1, 1])
     while now < end:
         length = rng.uniform(1.6, 2.8)
-        degrees += _bump(t, now, length, 0.35)[:, None] * [rng.uniform(-4, 4), side * rng.uniform(10, 20), side * rng.uniform(-4, 2)]
+        degrees += _bump(t, now, length, 0.35)[:, None] * [
+            rng.uniform(-4, 4),
+            side * rng.uniform(10, 20),
+            side * rng.uniform(-4, 2),
+        ]
         side = -side
         now += length + rng.uniform(1.0, 2.5)
     for start, stop in phrases:
         for at in rng.uniform(start, stop, rng.integers(1, 3)):
             degrees[:, 0] += rng.uniform(2, 5) * _bump(t, at, 0.42, 0.45)
-    shift = np.stack([0.012 * _wander(rng, t, 0.08, 0.4), 0.008 * _wander(rng, t, 0.08, 0.4), 0.012 * _wander(rng, t, 0.08, 0.4)], -1)
+    shift = np.stack(
+        [0.012 * _wander(rng, t, 0.08, 0.4), 0.008 * _wander(rng, t, 0.08, 0.4), 0.012 * _wander(rng, t, 0.08, 0.4)], -1
+    )
     return np.radians(degrees), shift
 
 
@@ -216,7 +224,10 @@ def performance(n_frames: int, rate: float | Fraction, seed: int) -> Performance
     gaze = _glances(streams[6], t, euler[:, 1], end) * begin
     blink = _blinks(streams[4], t, end)
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
-        column = {name: expression_index(f"eye{name}{side}")[0] for name in ("Blink", "LookUp", "LookDown", "LookIn", "LookOut", "Wide", "Squint")}
+        column = {
+            name: expression_index(f"eye{name}{side}")[0]
+            for name in ("Blink", "LookUp", "LookDown", "LookIn", "LookOut", "Wide", "Squint")
+        }
         open_ = 1 - blink
         out[:, column["LookUp"]] += np.clip(gaze[:, 1] / np.radians(14), 0, 1) * open_
         out[:, column["LookDown"]] += np.clip(-gaze[:, 1] / np.radians(18), 0, 1) * open_
@@ -226,4 +237,6 @@ def performance(n_frames: int, rate: float | Fraction, seed: int) -> Performance
         out[:, column["Squint"]] *= open_
         out[:, column["Blink"]] = blink
     out = np.clip(out, 0, 1) * _ease((t - START) / 0.15)[:, None]
-    return Performance(t, out.astype(np.float32), euler.astype(np.float32), shift.astype(np.float32), gaze.astype(np.float32))
+    return Performance(
+        t, out.astype(np.float32), euler.astype(np.float32), shift.astype(np.float32), gaze.astype(np.float32)
+    )

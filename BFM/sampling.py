@@ -11,7 +11,9 @@ from BFM.coefficients import N_EXPRESSION, N_IDENTITY, N_TEXTURE
 from BFM.expressions import EXPRESSION_NAMES
 from BFM.model import MorphableModel
 
-_SPEECH_AND_MIMICS = tuple(k for k, name in enumerate(EXPRESSION_NAMES) if not name.startswith(("eyeLook", "tongue", "mouthClose")))
+_SPEECH_AND_MIMICS = tuple(
+    k for k, name in enumerate(EXPRESSION_NAMES) if not name.startswith(("eyeLook", "tongue", "mouthClose"))
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,9 @@ class Person:
     texture: NDArray[np.float32]
 
 
-def sample_person(model: MorphableModel, rng: np.random.Generator, *, spread: float = 0.8, sex: float | None = None) -> Person:
+def sample_person(
+    model: MorphableModel, rng: np.random.Generator, *, spread: float = 0.8, sex: float | None = None
+) -> Person:
     """Draw a person; sex, hair length, stubble, skin, hair and iris go together.
 
     Args:

@@ -98,10 +98,11 @@ def _scalp_share(skin: Array, hair: hair_shell.Hair) -> Array:
 
     distance, nearest = cKDTree(hair.roots).query(skin)
     border = hair.border[nearest]
-    fringe = 0.6 * np.exp(-np.clip(distance - 0.5, 0, None) / 2.0)
+    fringe = 0.55 * np.exp(-np.clip(distance - 0.5, 0, None) / 1.8)
     _, _, radius, _ = ear.ear_coordinates(skin)
-    on_ear = (np.abs(skin[:, 0]) > 60) & (radius < 1.35)
-    return np.where(border > 0.5, smooth_step(distance, 12, 7), np.where(on_ear, 0, fringe))
+    on_ear = (np.abs(skin[:, 0]) > 58) & (radius < 1.6)
+    under = smooth_step(border, 1.5, 6.0) * smooth_step(distance, 12, 7)
+    return np.maximum(under, np.where(on_ear, 0, fringe))
 
 
 def vertex_faces(triangles: Ints, count: int, width: int = 8) -> NDArray[np.int32]:

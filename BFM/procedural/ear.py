@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 CENTRE_Y, CENTRE_Z, TILT = -1.0, -5.0, np.radians(14)
 HALF_HEIGHT, HALF_WIDTH = 31.0, 17.5
 # Nodes are drawn towards the rim, where the wall behind it needs them.
-_GATHER = PchipInterpolator([0, 0.5, 0.8, 1.0, 1.25, 1.5, 2.1, 9], [0, 0.60, 0.92, 1.04, 1.17, 1.33, 2.1, 9])
+_GATHER = PchipInterpolator([0, 0.5, 0.8, 1.0, 1.25, 1.5, 2.0, 2.1], [0, 0.60, 0.92, 1.04, 1.17, 1.33, 2.0, 2.1])
 
 
 def ear_coordinates(p: Array) -> tuple[Array, Array, Array, Array]:
@@ -41,7 +41,8 @@ def attach(p: Array, field: Callable[[Array], Array]) -> Array:
         A changed copy.
     """
     p = p.copy()
-    near = (np.abs(p[..., 0]) > 45) & (p[..., 2] < 40) & (p[..., 2] > -60) & (np.abs(p[..., 1]) < 55)
+    _, _, radius, _ = ear_coordinates(p)
+    near = (np.abs(p[..., 0]) > 45) & (radius < 2.0)
     q = p[near]
     _, _, radius, _ = ear_coordinates(q)
     gather = (_GATHER(radius) / np.maximum(radius, 1e-6))[:, None]
@@ -51,9 +52,9 @@ def attach(p: Array, field: Callable[[Array], Array]) -> Array:
     back = smooth_step(a, 0.75, -0.6)  # 0 in front, 1 behind
     wall = smooth_step(radius, 1.30, 0.97)
     base = wall * (2.0 + 15.0 * back)
-    around = smooth_step(np.cos(angle - 1.1), -0.85, -0.1)  # helix fades at the lobe and the front
-    helix = 2.8 * _bell(radius, 0.92, 0.09) * around
-    scapha = -2.6 * _bell(radius, 0.74, 0.10) * around * smooth_step(b, -0.6, -0.1)
+    around = smooth_step(np.cos(angle - 1.1), -0.6, 0.1) * smooth_step(b, -0.75, -0.1)  # helix fades at lobe and front
+    helix = 2.5 * _bell(radius, 0.92, 0.09) * around
+    scapha = -2.0 * _bell(radius, 0.74, 0.10) * around * smooth_step(b, -0.6, -0.1)
     antihelix = 2.2 * _bell(radius, 0.56, 0.10) * smooth_step(np.cos(angle - 0.2), -0.3, 0.5)
     concha = -8.5 * np.exp(-0.5 * (((a - 0.12) / 0.30) ** 2 + ((b + 0.10) / 0.24) ** 2))
     tragus = 4.6 * np.exp(-0.5 * (((a - 0.62) / 0.13) ** 2 + ((b + 0.12) / 0.13) ** 2))

@@ -120,7 +120,9 @@ class Expressions:
                 continue
             weight = self.jaw[self.seam[side]][:, None]
             for k in range(rows):  # the floor of the mouth goes with the jaw, only its far end stays
-                d[face.mouth_bag[side, k]] = jaw[face.mouth_bag[side, k]] * weight * min(1.0, 0.25 + 0.25 * (rows - 1 - k))
+                d[face.mouth_bag[side, k]] = (
+                    jaw[face.mouth_bag[side, k]] * weight * min(1.0, 0.25 + 0.25 * (rows - 1 - k))
+                )
         d[face.mouth_bag[0, -1]] = 0.05 * (d[self.seam[0]] + d[self.seam[1]])
         if jaw is not None:
             for name, share in (("lower_teeth", 1.0), ("tongue", 0.85)):

@@ -15,7 +15,7 @@ from BFM.procedural.skull import smooth_step
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-OPEN_UPPER, OPEN_LOWER = 7.7, 3.0  # mm from the closed line at the middle of the eye
+OPEN_UPPER, OPEN_LOWER = 8.2, 3.1  # mm from the closed line at the middle of the eye
 LID_ROWS = 2  # rows of the strip behind each lid
 BAG = np.array(  # rows of the inside of the mouth behind the upper lip: back, up (mm)
     [(0.8, 0.15), (2.4, 1.6), (3.6, 5.0), (4.6, 10.0), (9.0, 14.0), (22.0, 15.0), (40.0, 10.0), (52.0, 0.0)]
@@ -74,13 +74,11 @@ class Face:
         cast = skull.cast(
             closed_field, plan.origin.reshape(-1, 3), plan.direction.reshape(-1, 3), plan.first.ravel()
         ).reshape(plan.origin.shape)
-        x, y = np.abs(cast[..., 0]), cast[..., 1]
+        x, y, z = np.abs(cast[..., 0]), cast[..., 1], cast[..., 2]
         nose = smooth_step(x, 30, 20) * smooth_step(y, -8, -14) * smooth_step(y, -54, -48)
-        jaw = smooth_step(y, -48, -62) * smooth_step(x, 32, 42) + smooth_step(y, -88, -98)
-        jaw[-16:] = 0
-        jaw[: MOUTH_ROW + 3] = 0
-        cast = _relax(cast, np.clip(0.6 * nose, 0, 0.6), 24)
-        cast = _relax(cast, np.clip(0.6 * jaw, 0, 0.6), 30)
+        cast = _relax(cast, 0.6 * nose, 24)
+        jaw = smooth_step(x, 38, 46) * smooth_step(np.abs(y + 74), 14, 6) * (z > 20)
+        cast = _relax(cast, 0.4 * jaw, 6)
         self._bare = np.concatenate([cast, layout.close_base(cast[-1])])
         left = self._slit(EYE_ROW, layout.EYE_X - layout.EYE_HALF, layout.EYE_X + layout.EYE_HALF)
         self.eye_columns = (left, -left[::-1] % COLUMNS)
@@ -106,7 +104,7 @@ class Face:
         weight = 0.5 * side * smooth_step(radius, 1.75, 1.45)
         weight[EYE_ROW] = weight[EYE_ROW + 1] = weight[MOUTH_ROW] = weight[MOUTH_ROW + 1] = 0
         rows, columns = np.nonzero(weight > 0)
-        for _ in range(5):
+        for _ in range(8):
             around = (p[rows - 1, columns] + p[rows + 1, columns] + p[rows, columns - 1] + p[rows, columns + 1]) / 4
             p[rows, columns] += weight[rows, columns, None] * (around - p[rows, columns])
         mix = (side[EYE_ROW] * smooth_step(radius[EYE_ROW], 1.75, 1.45))[:, None]  # the doubled row lies between
@@ -166,7 +164,8 @@ class Face:
     def _open(self, p: Array, line: Array, opening: Opening, upper: bool, sign: int) -> Array:
         """Move the nodes of one lid [rows, columns, 3] from the shut state to `opening`."""
         x, v = p[..., 0] * sign, p[..., 1] - line
-        s = np.clip((x - self.eye_middle) / self.eye_half, -1, 1)
+        along = (x - self.eye_middle) / self.eye_half
+        s = np.clip(along, -1, 1)
         if upper:
             travel = opening.upper * (1 - s**2) ** 0.72 * (1 - 0.22 * s)
             reach, away = 19.0, v
@@ -185,7 +184,7 @@ class Face:
         rim = np.sqrt(np.clip(1 - s**2, 0, 1))
         if upper:
             fold = -1.25 * np.exp(-0.5 * ((e - 3.4) / 0.75) ** 2) + 0.9 * np.exp(-0.5 * ((e - 6.6) / 2.2) ** 2)
-            soft = np.clip((s + 1.25) / 0.5, 0, 1) * np.clip((1.3 - s) / 0.4, 0, 1)
+            soft = smooth_step(along, -1.15, -0.75) * smooth_step(along, 1.45, 0.9)  # the fold runs out past the corners
             amount = opening.fold * fold * (0.35 + 0.65 * rim) * soft * (v > 0.1)
         else:
             fold = -0.35 * np.exp(-0.5 * ((e - 5.5) / 1.3) ** 2) + 0.25 * np.exp(-0.5 * ((e - 2.6) / 1.2) ** 2)

@@ -17,8 +17,9 @@ from BFM.procedural.skull import smooth_step
 Array = NDArray[np.float64]
 
 STRANDS, OUTER, INNER = 168, 24, 9
+SWIRL = 13  # strands by which the locks have turned from the whorl to the hairline
 CENTRE = np.array([0.0, 38.0, -8.0])
-WHORL = np.array([0.0, 0.90, -0.44])
+WHORL = np.array([0.16, 0.90, -0.40])  # a little to the left, as whorls are
 # Hairline of one half from the forehead to the nape: azimuth (degrees), height (mm).
 HAIRLINE = np.array(
     [
@@ -45,7 +46,7 @@ class Hair:
         triangles: [F, 3].
         long: [V, 3] displacement that turns the short cut into hair of chin length.
         volume: [V, 3] displacement that adds 10 mm of volume on top.
-        strand: [V] position round the whorl, 0..1.
+        strand: [V] number of the strand.
         reach: [V] 0 at the whorl, 1 at the hairline.
         roots: [N, 3] points of the scalp under the hair.
         border: [N] their rough distance to the hairline, mm.
@@ -78,14 +79,31 @@ def hairline() -> tuple[Array, Array]:
     return skull.cast(scalp_field, origin, direction, np.zeros(len(height), bool)), azimuth
 
 
-def _scalp_rows(reach: Array, edge: Array) -> Array:
-    """Scalp points along great circles from the whorl to the hairline. Returns [rows, STRANDS, 3]."""
+def _frayed(edge: Array, relief: Array) -> Array:
+    """The hairline with locks that end a little before or beyond it. Args: edge [STRANDS, 3], relief [STRANDS]."""
     start = WHORL / np.linalg.norm(WHORL)
-    end = (edge - CENTRE) / np.linalg.norm(edge - CENTRE, axis=1, keepdims=True)
-    angle = np.arccos(np.clip(end @ start, -1, 1))
+    way = edge - CENTRE
+    length = np.linalg.norm(way, axis=1, keepdims=True)
+    way = way / length
+    along = way * (way @ start)[:, None] - start  # away from the whorl, tangential
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    amount = 1.7 * np.clip(relief, -1.2, 2.0) * smooth_step(edge[:, 1], 30, 55)
+    aim = way + along * (amount / length[:, 0])[:, None]
+    aim /= np.linalg.norm(aim, axis=1, keepdims=True)
+    return skull.cast(scalp_field, np.broadcast_to(CENTRE, aim.shape), aim, np.zeros(len(aim), bool))
+
+
+def _scalp_rows(reach: Array, edge: Array) -> Array:
+    """Scalp points along spirals from the whorl to the hairline. Returns [rows, STRANDS, 3]."""
+    start = WHORL / np.linalg.norm(WHORL)
     w = reach[:, None, None]
-    full = angle[None, :, None]
-    direction = (np.sin((1 - w) * full) * start + np.sin(w * full) * end[None]) / np.sin(full)
+    place = np.arange(STRANDS) - SWIRL * (1 - reach[:, None] ** 1.5)  # the strands turn on their way
+    low = np.floor(place).astype(int)
+    part = (place - low)[..., None]
+    aim = edge[low % STRANDS] * (1 - part) + edge[(low + 1) % STRANDS] * part - CENTRE
+    end = aim / np.linalg.norm(aim, axis=-1, keepdims=True)
+    full = np.arccos(np.clip(end @ start, -1, 1))[..., None]
+    direction = (np.sin((1 - w) * full) * start + np.sin(w * full) * end) / np.sin(full)
     flat = direction.reshape(-1, 3)
     flat = flat / np.linalg.norm(flat, axis=1, keepdims=True)
     origin = np.broadcast_to(CENTRE, flat.shape)
@@ -98,11 +116,11 @@ def _normals(p: Array) -> Array:
     return gradient / np.linalg.norm(gradient, axis=-1, keepdims=True)
 
 
-def _hanging(azimuth: Array, height: Array, depth: float) -> Array:
+def _hanging(azimuth: Array, height: Array) -> Array:
     """Points of hair that hangs freely: an oval that narrows towards the tips."""
     low = smooth_step(height, 20, -100)
-    rx = 96 - 15 * low - depth
-    rz = np.where(np.cos(azimuth) < 0, 108 - 16 * low, 86) - depth
+    rx = 96 - 15 * low
+    rz = np.where(np.cos(azimuth) < 0, 108 - 16 * low, 86)
     return np.stack([rx * np.sin(azimuth), height, rz * np.cos(azimuth) - 6], -1)
 
 
@@ -110,6 +128,10 @@ def build() -> Hair:
     """Make the hair on the mean head."""
     rng = np.random.default_rng(20)
     edge, azimuth = hairline()
+    fine = gaussian_filter1d(rng.standard_normal(STRANDS), 0.8, mode="wrap")
+    locks = gaussian_filter1d(rng.standard_normal(STRANDS), 2.4, mode="wrap")
+    relief = 0.6 * fine / fine.std() + 0.9 * locks / locks.std()
+    edge = _frayed(edge, relief)
     reach = np.concatenate([np.linspace(0.04, 0.86, OUTER - 7), [0.905, 0.94, 0.962, 0.98, 0.991, 0.998, 1.0]])
     scalp = _scalp_rows(reach, edge)
     normal = _normals(scalp)
@@ -119,11 +141,7 @@ def build() -> Hair:
     thick = 4.2 + 9.5 * smooth_step(y, 25, 105) + 3.0 * smooth_step(z, 40, 90) * smooth_step(y, 60, 95)
     ramp = 9 + 6 * smooth_step(y[-1], 50, 68)  # combed back at the front, close-cut at the sides
     thick = thick * np.sqrt(np.clip(1 - (1 - np.clip(border / ramp, 0, 1)) ** 2, 0, 1))
-    fine = gaussian_filter1d(rng.standard_normal(STRANDS), 0.8, mode="wrap")
-    locks = gaussian_filter1d(rng.standard_normal(STRANDS), 2.6, mode="wrap")
-    relief = 0.6 * fine / fine.std() + 0.9 * locks / locks.std()
-    wave = np.stack([np.roll(relief, int(k)) for k in np.round(6 * reach**2)])
-    thick = thick + wave * smooth_step(border, 0, 9) * smooth_step(reach, 0.02, 0.25)[:, None]
+    thick = thick + relief * smooth_step(border, 0, 9) * smooth_step(reach, 0.02, 0.25)[:, None]
     thick[-1] = -1.2
     rising = smooth_step(z, 25, 75) * smooth_step(y, 35, 65)  # at the front the hair stands up and leans back
     way = normal * (1 - 0.7 * rising)[..., None] + 0.7 * rising[..., None] * [0, 0.96, -0.28]
@@ -135,7 +153,7 @@ def build() -> Hair:
 
     rows = np.concatenate([outer, inner])
     all_reach = np.concatenate([reach, inner_reach])
-    long = _lengthened(rows, all_reach, azimuth, np.arange(len(rows)) < OUTER, wave, edge) - rows
+    long = _lengthened(rows, all_reach, azimuth, np.arange(len(rows)) < OUTER, relief, edge) - rows
     top = smooth_step(np.concatenate([y, inner_scalp[..., 1]]), 30, 100)[..., None]
     lift = np.concatenate([normal * smooth_step(border, 0, 25)[..., None], np.zeros_like(inner)])
     volume = 10.0 * top * lift
@@ -144,7 +162,7 @@ def build() -> Hair:
         shape = (1, a.shape[-1])
         return np.concatenate([a[0].mean(0).reshape(shape), a.reshape(-1, a.shape[-1]), a[-1].mean(0).reshape(shape)])
 
-    strand = np.broadcast_to(np.arange(STRANDS) / STRANDS, rows.shape[:2])
+    strand = np.broadcast_to(np.arange(STRANDS).astype(float), rows.shape[:2])
     painted = with_poles(np.stack([strand, np.broadcast_to(all_reach[:, None], rows.shape[:2])], -1))
     vertices = with_poles(rows)
     vertices[0] += 1.0 * WHORL
@@ -161,7 +179,9 @@ def build() -> Hair:
     )
 
 
-def _lengthened(rows: Array, reach: Array, azimuth: Array, outer: NDArray[np.bool_], wave: Array, edge: Array) -> Array:
+def _lengthened(
+    rows: Array, reach: Array, azimuth: Array, outer: NDArray[np.bool_], relief: Array, edge: Array
+) -> Array:
     """The shell with the sides and the back grown to chin length; the fringe stays."""
     turned = np.minimum(azimuth, 2 * np.pi - azimuth)
     grown = smooth_step(turned, np.radians(50), np.radians(68))
@@ -170,11 +190,9 @@ def _lengthened(rows: Array, reach: Array, azimuth: Array, outer: NDArray[np.boo
     start = rows[:, :, 1]
     height = start + (tip - edge[:, 1]) * np.clip((reach[:, None] - 0.35) / 0.65, 0, 1) ** 1.3
     out = np.empty_like(rows)
+    flat = np.stack([np.sin(azimuth), 0 * azimuth, np.cos(azimuth)], -1)
     for k in range(len(rows)):
-        depth = 0.0 if outer[k] else 9.0
         curl = 6.0 * smooth_step(height[k], -70, -90)
-        target = _hanging(azimuth, height[k], 0.0)
-        swell = (wave[min(k, len(wave) - 1)] if outer[k] else 0.0) - depth - curl
-        flat = np.stack([np.sin(azimuth), 0 * azimuth, np.cos(azimuth)], -1)
-        out[k] = target + np.asarray(swell)[..., None] * flat if np.ndim(swell) else target + swell * flat
+        swell = (relief if outer[k] else -9.0) - curl
+        out[k] = _hanging(azimuth, height[k]) + swell[:, None] * flat
     return rows * (1 - share[..., None]) + out * share[..., None]

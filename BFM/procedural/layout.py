@@ -73,7 +73,9 @@ def _front_rows() -> Array:
     t = np.linspace(0, 1, 25)
     below = MOUTH_Y + (-82 - MOUTH_Y) * (0.7 * t + 0.3 * t * t)
     chin = np.concatenate([below[:-1], np.linspace(-82, -102, 17)[:-1], np.linspace(-102, -126, 17)[:-1]])
-    neck = np.concatenate([np.linspace(-126, -150, 13), np.linspace(-150, -151.5, 5)[1:], np.linspace(-151.5, -168, 9)[1:]])
+    neck = np.concatenate(
+        [np.linspace(-126, -150, 13), np.linspace(-150, -151.5, 5)[1:], np.linspace(-151.5, -168, 9)[1:]]
+    )
     lower = np.concatenate([chin, neck])
     return np.concatenate([upper, middle, lower])
 
@@ -107,9 +109,7 @@ def rays() -> Rays:
     )(nominal)
     # Below the mouth the rays of the face fan out downwards from inside the jaw, then level off along the neck.
     keys = [-168, -150, -137, -126, -120, -114, -108, -102, -90, -82]
-    tilt = np.radians(
-        PchipInterpolator(keys, [0, -8, -33, -62, -60, -39, -22, -7, -1, 0])(np.clip(nominal, -168, -82))
-    )
+    tilt = np.radians(PchipInterpolator(keys, [0, -8, -33, -62, -60, -39, -22, -7, -1, 0])(np.clip(nominal, -168, -82)))
     low_y = PchipInterpolator(keys, [-168, -146, -117, -84, -72, -76, -82, -92, -89, -82])(np.clip(nominal, -168, -82))
     low_z = PchipInterpolator(keys, [-10, 0, 10, 20, 25, 22, 20, 15, 5, 0])(np.clip(nominal, -168, -82))
     is_low, is_fan = nominal < -82, np.arange(len(nominal)) < fan + 12

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter
 
 from BFM.procedural import ear, layout
+from BFM.procedural import hair as hair_shell
 from BFM.procedural.eyes import IRIS, PUPIL
 from BFM.procedural.face import closed_field
 from BFM.procedural.layout import EYE_ROW
@@ -58,7 +59,7 @@ BROW = np.array(
 def occlusion(p: Array, normal: Array) -> Array:
     """Share of ambient light that reaches points near the closed form, from five samples of its field (Evans 2006)."""
     dark = np.zeros(len(p))
-    for k, step in enumerate((1.5, 4.0, 8.0, 14.0, 22.0)):
+    for k, step in enumerate((2.5, 5.5, 10.0, 16.0, 24.0)):
         dark += (step - np.minimum(closed_field(p + step * normal), step)) / step * 0.62**k
     return np.clip(1 - 0.44 * dark, 0.3, 1)
 
@@ -103,7 +104,7 @@ class Painter:
                     self.lid_edge[ids[ids >= 0]] = np.broadcast_to(strength, ids.shape)[ids >= 0]
         self.noise = self.rng.standard_normal((len(p), 3))
         self.speck = self.rng.uniform(size=len(p))
-        self.hair_noise = self.rng.standard_normal(4096)
+        self.hair_noise = self.rng.standard_normal((64, hair_shell.STRANDS))  # along and across the strands
 
     def brow(self) -> Array:
         """Density of the brows, [V]."""
@@ -139,7 +140,15 @@ class Painter:
         concha = np.exp(-0.5 * (((a - 0.12) / 0.28) ** 2 + ((b + 0.12) / 0.22) ** 2)) * on_ear
         out *= 1 - (0.55 * concha + 0.22 * on_ear * np.exp(-0.5 * ((radius - 0.76) / 0.09) ** 2))[:, None]
         out *= (
-            1 - 0.35 * ((x > 55) * smooth_step(radius, 1.0, 1.15) * smooth_step(radius, 1.5, 1.2) * (a < 0.3))[:, None]
+            1
+            - 0.35
+            * (
+                (x > 55)
+                * smooth_step(radius, 1.0, 1.15)
+                * smooth_step(radius, 1.5, 1.2)
+                * smooth_step(a, 0.4, 0.1)
+                * smooth_step(b, -0.95, -0.5)
+            )[:, None]
         )
         nostril = np.exp(-0.5 * (((x - 6.4) / 2.3) ** 2 + ((self.z - 101.4) / 3.6) ** 2)) * (np.abs(y + 39.5) < 5)
         nostril = nostril * smooth_step(-self.normal[:, 1], 0.15, 0.6)
@@ -230,11 +239,15 @@ class Painter:
     def hair(self, c: Palette) -> Array:
         """Colours of the hair: streaks along the strands, darker roots and edges."""
         hair = self.head.hair
-        rows = hair.strand * len(self.hair_noise) / 8
-        coarse = gaussian_filter1d(self.hair_noise, 6, mode="wrap")
-        fine = gaussian_filter1d(self.hair_noise, 1.0, mode="wrap")
-        at = (rows + 12 * hair.reach).astype(int) % len(self.hair_noise)
-        light = 0.10 * coarse[at] / coarse.std() + 0.07 * fine[(at * 3) % len(fine)] / fine.std()
+        row = np.clip(np.round(hair.reach * (len(self.hair_noise) - 1)).astype(int), 0, None)
+        strand = hair.strand.astype(int) % hair_shell.STRANDS
+        light = sum(
+            amount * noise[row, strand] / noise.std()
+            for amount, noise in (
+                (0.085, gaussian_filter(self.hair_noise, (14, 0.5), mode=("nearest", "wrap"))),
+                (0.075, gaussian_filter(self.hair_noise, (20, 2.2), mode=("nearest", "wrap"))),
+            )
+        )
         color = np.array(c.hair) * (1 - c.gray) + 158 * c.gray
         sheen = 0.16 * np.exp(-0.5 * ((hair.reach - 0.52) / 0.13) ** 2)
         shade = 0.94 + c.streaks * light + sheen - 0.16 * smooth_step(hair.reach, 0.9, 1.0)
