@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command(epilog="Example: python dataset/preprocess.py captures/ data/train/anna --far 0.6")
@@ -29,10 +29,13 @@ def preprocess(
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks")] = False,
 ) -> None:
     """Cut the face out of RGBD recordings: constant crop, no background, H.264 colour and 16-bit FFV1 depth."""
-    from dataset.commandline import guarded, report
-    from dataset.workers import default_workers, run_jobs
+    from dataset.workers import default_workers, report, run_jobs
+    from vfa.commands.outcome import guarded
 
-    with guarded(debug):
+    code = 0
+
+    def work_through() -> None:
+        nonlocal code
         from dataset.captures import find_captures
         from dataset.preparation import Options, Outputs, prepare
 
@@ -44,6 +47,8 @@ def preprocess(
         code = report(outcomes, len(captures), done="prepared", kept="kept as it was")
         first = Outputs.of(captures[0], out)
         typer.echo(f"look at {first.preview.parent}/; next: python infer.py --driving_path '{first.color}'")
+
+    guarded(work_through, debug=debug)
     raise typer.Exit(code)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command(epilog="Example: python dataset/synthesize.py data/synthetic --people 100 --clips 5 --seed 1")
@@ -34,10 +34,13 @@ def synthesize(
     debug: Annotated[bool, typer.Option("--debug", help="show tracebacks")] = False,
 ) -> None:
     """Make RGBD performances of the built-in head, written as a data set with exact truth."""
-    from dataset.commandline import guarded, report
-    from dataset.workers import default_workers, run_jobs
+    from dataset.workers import default_workers, report, run_jobs
+    from vfa.commands.outcome import guarded
 
-    with guarded(debug):
+    code = 0
+
+    def work_through() -> None:
+        nonlocal code
         from dataset.scenes import head
         from dataset.synthesis import Clip, Options, make_clip, make_single, plan
 
@@ -63,6 +66,8 @@ def synthesize(
         outcomes = run_jobs(work, jobs, workers=workers or default_workers(), debug=debug)
         code = report(outcomes, len(jobs), done="made", kept="kept as it was")
         typer.echo(f"clips in {out}; next: python train.py --dataset synthetic, or python infer.py --driving_path ...")
+
+    guarded(work_through, debug=debug)
     raise typer.Exit(code)
 
 

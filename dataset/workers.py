@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vfa.errors import EXIT_INTERNAL, EXIT_OK, EXIT_PARTIAL, VFAError
 
@@ -74,3 +75,16 @@ def exit_code(outcomes: Sequence[Outcome[Job, Result]]) -> int:
 def default_workers() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def report(outcomes: Iterable[Outcome[Any, bool]], total: int, *, done: str, kept: str) -> int:
+    """Prints a line for each outcome as it comes; returns the exit code of the whole run."""
+    all_outcomes = []
+    for number, outcome in enumerate(outcomes, 1):
+        all_outcomes.append(outcome)
+        label = getattr(outcome.job, "label", str(outcome.job))
+        if outcome.failure is not None:
+            print(f"[{number}/{total}] {label}: failed: {outcome.failure}", file=sys.stderr, flush=True)
+        else:
+            print(f"[{number}/{total}] {label}: {done if outcome.result else kept}", flush=True)
+    return exit_code(all_outcomes)
