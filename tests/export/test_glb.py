@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from animation_cases import ball_avatar, moving_frames, plain_accessor, play_glb, textured_look
 
-from vfa.errors import DecodeError, InputError
+from vfa.errors import DecodeError, InputError, MeshError
 from vfa.export.animation import Animation, AnimationFrame
+from vfa.export.basis import MotionReducer
+from vfa.export.glb import write_glb
 from vfa.export.reader import read_animation
 from vfa.export.recorder import AnimationRecorder, export_animation
 from vfa.render import Appearance, Light, frame_mesh, render_mesh
@@ -215,6 +217,14 @@ def test_pose_with_shear_is_refused(tmp_path):
         with pytest.raises(InputError, match="not rigid"):
             export_animation(Animation(avatar, frames), glb=tmp_path / "a.glb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_animation_of_another_mesh_is_refused(tmp_path):
+    small, large = ball_avatar(subdivisions=1), ball_avatar(subdivisions=2)
+    reducer = MotionReducer(small.vertices, tolerance=1)
+    reducer.add(Fraction(0), small.vertices)
+    with pytest.raises(MeshError, match="another mesh"):
+        write_glb(tmp_path / "a.glb", large, reducer.finish())
 
 
 def test_a_failure_half_way_leaves_nothing(tmp_path):

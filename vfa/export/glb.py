@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vfa.errors import InputError
+from vfa.errors import InputError, MeshError
 from vfa.export.basis import ReducedMotion
 from vfa.export.glb_mesh import encode_image, linear_vertex_colors, material_look, split_vertices
+from vfa.render.rasterizer import check_triangles
 
 if TYPE_CHECKING:
     from pygltflib import GLTF2
@@ -40,13 +41,21 @@ def write_glb(path: str | Path, avatar: Avatar, motion: ReducedMotion) -> float:
         included. It is also in the mesh's extras as `maxError`.
 
     Raises:
+        MeshError: if the animation belongs to another mesh.
         InputError: if a pose is not rigid (up to a uniform scale) or the first time is negative.
     """
     path = Path(path)
+    if len(motion.base) != len(avatar.vertices):
+        raise MeshError(
+            "the animation belongs to another mesh",
+            expected=f"{len(avatar.vertices)} vertices",
+            found=f"{len(motion.base)}",
+        )
+    triangles = check_triangles(avatar.triangles, len(motion.base))
     writer = _Writer()
     max_error = motion.max_error + _pose_error(motion)
     gltf = writer.gltf
-    mesh = _add_mesh(writer, avatar, motion, max_error)
+    mesh = _add_mesh(writer, avatar, triangles, motion, max_error)
     name = avatar.name or "avatar"
     nodes = writer.types.Node
     gltf.nodes = [nodes(name=f"{name} pose", children=[1]), nodes(name=name, mesh=mesh)]
@@ -141,13 +150,13 @@ def _bounds(array: np.ndarray) -> dict[str, list[float]]:
     }
 
 
-def _add_mesh(writer: _Writer, avatar: Avatar, motion: ReducedMotion, max_error: float) -> int:
+def _add_mesh(writer: _Writer, avatar: Avatar, triangles: np.ndarray, motion: ReducedMotion, max_error: float) -> int:
     types, look = writer.types, avatar.appearance
-    split = split_vertices(len(motion.base), avatar.triangles, look)
+    split = split_vertices(len(motion.base), triangles, look)
     positions = motion.base[split.source]
     attributes = types.Attributes(
         POSITION=writer.accessor(positions, FLOAT, target=ARRAY_BUFFER, bounds=True),
-        NORMAL=writer.accessor(_normals(motion.base, avatar.triangles)[split.source], FLOAT, target=ARRAY_BUFFER),
+        NORMAL=writer.accessor(_normals(motion.base, triangles)[split.source], FLOAT, target=ARRAY_BUFFER),
     )
     if look.vertex_colors is not None:
         colors = linear_vertex_colors(look.vertex_colors)[split.source]
@@ -183,7 +192,7 @@ def _normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     from vfa.render import kernels
 
     normals = np.empty((len(vertices), 3), np.float32)
-    kernels.vertex_normals(vertices, np.ascontiguousarray(triangles, np.int32), normals)
+    kernels.vertex_normals(vertices, triangles, normals)
     normals[~normals.any(1)] = (0, 0, 1)
     return normals
 
