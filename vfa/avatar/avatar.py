@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,12 +161,10 @@ def assemble(
     positions, rotation = mesh.positions, np.eye(3)
     sight = None
     if orient:
-        own = None if landmarker is not None else FaceLandmarker(static=True, tiles=False)
-        try:
-            sight = find_face(positions, mesh.triangles, appearance_at, landmarker or own)
-        finally:
-            if own is not None:
-                own.close()
+        with ExitStack() as stack:
+            if landmarker is None:
+                landmarker = stack.enter_context(FaceLandmarker(static=True, tiles=False))
+            sight = find_face(positions, mesh.triangles, appearance_at, landmarker)
         if sight is None:
             report.append("no face was found from any side: the mesh keeps the axes of its file (+Z forward, +Y up)")
             sight = guess_face(positions, mesh.triangles, appearance_at(positions))

@@ -59,12 +59,12 @@ def cut_out(photo: np.ndarray, person: np.ndarray, face_outline: np.ndarray) -> 
     alpha = cv2.ximgproc.guidedFilter(photo, person.astype(np.float32), radius, 1e-3 * 255**2)
     alpha = np.clip((alpha - 0.35) / 0.4, 0, 1)
     inside = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(inside, [np.round(face_outline).astype(np.int32)], 1)
+    cv2.fillPoly(inside, [np.round(face_outline).astype(np.int32)], (1,))
     alpha = _connected_to(np.maximum(alpha, inside.astype(np.float32)), inside)
     solid = (alpha > 0.95).astype(np.float32)
     spread = cv2.GaussianBlur(solid, (0, 0), radius * 0.6)
     drawn = cv2.GaussianBlur(photo.astype(np.float32) * solid[..., None], (0, 0), radius * 0.6)
-    drawn /= np.maximum(spread, 1e-3)[..., None]
+    drawn = drawn / np.maximum(spread, 1e-3)[..., None]
     trust = np.where(spread > 1e-2, 1 - alpha, 0)[..., None]
     color = photo * (1 - trust) + drawn * trust
     return np.dstack([np.clip(np.round(color), 0, 255), np.round(alpha * 255)]).astype(np.uint8)
@@ -98,23 +98,24 @@ def ball_texture(
 
     size = _BALL_PIXELS
     scale = size / (2 * half)
-    matrix = np.float32([[scale, 0, size / 2 - center[0] * scale], [0, scale, size / 2 - center[1] * scale]])
+    matrix = np.array([[scale, 0, size / 2 - center[0] * scale], [0, scale, size / 2 - center[1] * scale]])
     matrix[:, 2] += (scale - 1) / 2
     view = cv2.warpAffine(photo, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     outline = (lids - center) * scale + size / 2
     opening = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(opening, [np.round(outline).astype(np.int32)], 1)
+    cv2.fillPoly(opening, [np.round(outline).astype(np.int32)], (1,))
     inset = max(1, round(0.025 * np.ptp(outline[:, 0])))
-    opening = cv2.erode(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * inset + 1,) * 2))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * inset + 1, 2 * inset + 1))
+    opened = np.asarray(cv2.erode(opening, disk))
     y, x = np.mgrid[:size, :size] + 0.5
     place = (np.asarray(iris) - center) * scale + size / 2
     distance = np.hypot(x - place[0], y - place[1]) / (radius * scale)
-    seen = opening > 0
+    seen = opened > 0
     colored, white = seen & (distance < 0.95), seen & (distance > 1.15)
     if colored.sum() < 60:
         return _painted(view, size), False
     made_up = _made_up(view.astype(np.float64), distance, colored, white)
-    trust = np.clip(cv2.GaussianBlur(opening.astype(np.float32), (0, 0), inset) * 2 - 1, 0, 1)[..., None]
+    trust = np.clip(cv2.GaussianBlur(opened.astype(np.float32), (0, 0), inset) * 2 - 1, 0, 1)[..., None]
     return np.clip(np.round(view * trust + made_up * (1 - trust)), 0, 255).astype(np.uint8), True
 
 

@@ -7,6 +7,7 @@ is in the pose of the photo, so that from the front (an orthographic view) the a
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,10 @@ def load_portrait(path: str | Path, *, landmarker: FaceLandmarker | None = None)
     """
     path = Path(path)
     photo = read_photo(path)
-    own = None if landmarker is not None else FaceLandmarker(static=True)
-    try:
-        found = (landmarker or own).detect(photo)  # type: ignore[union-attr]
-    finally:
-        if own is not None:
-            own.close()
+    with ExitStack() as stack:
+        if landmarker is None:
+            landmarker = stack.enter_context(FaceLandmarker(static=True))
+        found = landmarker.detect(photo)
     size = f"{photo.shape[1]} x {photo.shape[0]} pixels"
     if found is None:
         raise InputError(
@@ -89,7 +88,7 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
     picture = window.cut(photo)
     pixels = window.to_crop(found.points).astype(np.float64)
     span = np.linalg.norm(pixels[face.LEFT_EYE_OUTER] - pixels[face.RIGHT_EYE_OUTER])
-    unit = span / EYE_SPAN  # pixels per mesh unit
+    unit = float(span) / EYE_SPAN  # pixels per mesh unit
     middle = np.array([*pixels[:468, :2].mean(axis=0), pixels[list(face.FACE_OVAL), 2].mean()])
     points = (pixels - middle) * (1, -1, -1) / unit
 
@@ -122,7 +121,7 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
         _lid_lining(build, vertices, loop)
         eye = _ball(build, vertices[loop], material)
         eyes.append(eye)
-        around = np.linalg.norm(pixels[list(iris[1:]), :2] - pixels[iris[0], :2], axis=1).mean()
+        around = float(np.linalg.norm(pixels[list(iris[1:]), :2] - pixels[iris[0], :2], axis=1).mean())
         texture, is_open = ball_texture(
             picture, to_pixels(eye.center[None])[0], eye.radius * unit, to_pixels(vertices[loop]),
             pixels[iris[0], :2], around,
@@ -136,11 +135,11 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
         _teeth(build, points, axes, material, upper)
         textures.append(teeth_texture(upper, white))
 
-    positions, all_triangles, uv, colors, material = build.arrays()
+    positions, all_triangles, uv, colors, materials = build.arrays()
     appearance = Appearance(
         vertex_colors=colors,
         corner_uv=uv,
-        material=material,
+        material=materials,
         textures=tuple(textures),
         base_colors=np.full((len(textures), 4), 255, np.uint8),
     )
@@ -202,9 +201,10 @@ def _beside_face(uv: np.ndarray, triangles: np.ndarray, loops: list[np.ndarray],
     shown = np.zeros((size, size), np.uint8)
     texels = np.round((uv * (1, -1) + (0, 1)) * size).astype(np.int32)
     for polygon in [*texels[triangles], *(texels[loop] for loop in loops)]:
-        cv2.fillPoly(shown, [polygon], 1)
-    shown = cv2.erode(shown, np.ones((3, 3), np.uint8))
-    index = distance_transform_edt(shown, return_distances=False, return_indices=True)
+        cv2.fillPoly(shown, [polygon], (1,))
+    index = distance_transform_edt(
+        cv2.erode(shown, np.ones((3, 3), np.uint8)), return_distances=False, return_indices=True
+    )
     return np.moveaxis(index, 0, -1)
 
 

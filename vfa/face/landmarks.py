@@ -239,7 +239,7 @@ class FaceLandmarker:
         for detection in self._process(self._finder, np.ascontiguousarray(image)).detections or []:
             box = detection.location_data.relative_bounding_box
             corners = np.array([box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height], dtype=np.float32)
-            boxes.append((corners * np.float32([width, height, width, height]), float(detection.score[0])))
+            boxes.append((corners * np.array([width, height, width, height], np.float32), float(detection.score[0])))
         return boxes
 
 
@@ -254,7 +254,7 @@ def _tiles(square: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for left in range(0, size - side + 1, max(side // 2, 1)):
                 tile = square[top : top + side, left : left + side]
                 if tile.any():
-                    yield tile, np.float32([left, top])
+                    yield tile, np.array([left, top], np.float32)
 
 
 def _enlarge(square: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -265,7 +265,7 @@ def _enlarge(square: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarra
     origin = ((box[:2] + box[2:]) / 2 - side / 2).astype(np.float32)
     scale = 512 / side
     shift = -origin * scale + (scale - 1) / 2  # cv2 counts pixel centres at whole numbers
-    matrix = np.float32([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     crop = cv2.warpAffine(square, matrix, (512, 512), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return crop, origin, scale
 
