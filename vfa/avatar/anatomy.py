@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,13 @@ def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def find_eyeballs(
-    avatar: Avatar, rest: np.ndarray, skin: np.ndarray, camera: Camera, landmarks: np.ndarray, eyes: list[SlitRig]
+    avatar: Avatar,
+    rest: np.ndarray,
+    skin: np.ndarray,
+    camera: Camera,
+    landmarks: np.ndarray,
+    eyes: list[SlitRig],
+    axes: np.ndarray,
 ) -> tuple[Eyeball | None, ...]:
     """For each eye the ball whose centre shows between the lids, with the skin that must stay outside it."""
     screen = camera.project(rest)[:, :2]
@@ -47,12 +54,27 @@ def find_eyeballs(
             balls.append(None)
             continue
         found = avatar.eyes[int(np.argmin(away))]
-        distance = np.linalg.norm(rest - found.center, axis=1)
+        offset = rest - found.center
+        distance = np.linalg.norm(offset, axis=1)
         near = skin & (distance < 1.9 * found.radius) & (distance > 0.97 * found.radius)
         lid = np.flatnonzero(near & (np.linalg.norm(screen - middle, axis=1) < 0.9 * width))
-        floor = np.minimum(distance[lid], found.radius * (1 + LID_CLEARANCE))
-        balls.append(Eyeball(found.center, found.radius, found.vertices, lid, floor))
+        profile = _profile(offset[found.vertices], axes[2])
+        ball = Eyeball(found.center, found.radius, found.vertices, profile, lid, np.ones(len(lid)))
+        room = distance[lid] / ball.surface(offset[lid], axes[2])
+        balls.append(replace(ball, clearance=np.minimum(room, 1 + LID_CLEARANCE)))
     return tuple(balls)
+
+
+def _profile(offset: np.ndarray, sight: np.ndarray, steps: int = 61) -> np.ndarray:
+    """Largest distance `[steps]` of points `[N, 3]` from the origin by angle from `sight`; gaps are bridged."""
+    distance = np.linalg.norm(offset, axis=1)
+    angle = np.arccos(np.clip(offset @ sight / np.maximum(distance, 1e-12), -1, 1))
+    place = angle / np.pi * (steps - 1)
+    profile = np.zeros(steps)
+    for side in (np.floor(place), np.ceil(place)):
+        np.maximum.at(profile, side.astype(int), distance)
+    known = np.flatnonzero(profile)
+    return np.interp(np.arange(steps), known, profile[known])
 
 
 def mouth_parts(

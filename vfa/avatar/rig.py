@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vfa.avatar.lids import Lids
 from vfa.face.rings import SLITS, Slit
 from vfa.mesh.controllers import Controllers
 from vfa.mesh.deformation import Deformer
@@ -13,8 +14,6 @@ from vfa.motion.motion import Motion
 
 # How a change of the gap between the lips spreads over the rings of the lips, the margin first.
 LIP_FALLOFF = (1.0, 0.8, 0.5, 0.25)
-# Share of a lid's travel that the upper lid takes (landmark-driven lids close from above).
-UPPER_LID_SHARE = 0.85
 # How far the lower lip drops below the lower teeth when the mouth opens wide, over the outer eye corners' distance.
 LIP_SLACK = 0.02
 # A lid stays this share of the eyeball's radius away from it.
@@ -50,15 +49,24 @@ class Eyeball:
     Attributes:
         center: float64 `[3]` at rest; radius: float.
         members: int64 `[N]`, vertices that turn with the gaze.
+        profile: float64 `[B]`, distance of its surface from the centre by angle from the line of sight, from 0 to pi;
+            the cornea stands out.
         lid: int64 `[M]`, skin vertices that must stay outside.
-        floor: float64 `[M]`, their least distance to the centre.
+        clearance: float64 `[M]`, their least distance to the centre over that of the surface.
     """
 
     center: np.ndarray
     radius: float
     members: np.ndarray
+    profile: np.ndarray
     lid: np.ndarray
-    floor: np.ndarray
+    clearance: np.ndarray
+
+    def surface(self, offset: np.ndarray, sight: np.ndarray) -> np.ndarray:
+        """Distance `[N]` from the centre to the surface in the directions `offset` `[N, 3]`, looking along `sight`."""
+        cosine = offset @ sight / np.maximum(np.linalg.norm(offset, axis=1), 1e-12)
+        angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+        return np.interp(angle, np.linspace(0.0, np.pi, len(self.profile)), self.profile)
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ class Rig:
         pivot: float64 `[3]`, what the head turns about.
         landmarks: float64 `[478, 3]` in pixels of the detection view, None where no face was found.
         mouth, eyes: slits with their controllers; None or empty where no face was found.
+        lids: how the lids of `eyes` close, None where no opening was found.
         balls: the eyeballs of `eyes`, None where there is none.
         jaw: lower teeth and tongue, if any.
         still: int64 `[N]`, vertices that only follow the head's rigid motion (upper teeth).
@@ -125,6 +134,7 @@ class Rig:
     landmarks: np.ndarray | None = None
     mouth: SlitRig | None = None
     eyes: tuple[SlitRig, ...] = ()
+    lids: tuple[Lids | None, ...] = ()
     balls: tuple[Eyeball | None, ...] = ()
     jaw: Jaw | None = None
     still: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
@@ -141,9 +151,13 @@ class Rig:
             moved[self.jaw.members] = self._jaw_motion(self.jaw, translation)
         if self.lips is not None:
             self._hold_teeth_back(moved, self.lips)
+        for lids, opening in zip(self.lids, motion.lid_opening, strict=False):
+            if lids is not None:
+                lids.apply(moved, float(opening))
         for ball in self.balls:
             if ball is not None:
-                _keep_outside(moved, ball)
+                sight = _turn(ball.center + self.axes[2:], ball.center, motion.gaze, self.axes)[0] - ball.center
+                _keep_outside(moved, ball, sight)
                 moved[ball.members] = _turn(self.rest[ball.members], ball.center, motion.gaze, self.axes)
         return moved
 
@@ -152,8 +166,9 @@ class Rig:
         translation = np.array(motion.translation, np.float64)
         if self.mouth is not None and motion.lip_gap is not None:
             _set_lip_gap(translation, self.mouth, self.axes[1], motion.lip_gap)
-        for eye, opening in zip(self.eyes, motion.lid_opening, strict=False):
-            _set_lid_opening(translation, eye, float(opening))
+        for eye, lids in zip(self.eyes, self.lids, strict=False):
+            if lids is not None:
+                _leave_to_lids(translation, eye)
         return translation
 
     def _jaw_motion(self, jaw: Jaw, translation: np.ndarray) -> np.ndarray:
@@ -224,25 +239,24 @@ def _set_lip_gap(translation: np.ndarray, mouth: SlitRig, up: np.ndarray, gap: n
     translation[lower] += contact[:, None] * apart / 2
 
 
-def _set_lid_opening(translation: np.ndarray, eye: SlitRig, opening: float) -> None:
-    """Brings the lid margins to a share of their distance at rest; what the lids do beside that is kept."""
+def _leave_to_lids(translation: np.ndarray, eye: SlitRig) -> None:
+    """Takes the opening and closing out of the motion of the lid margins; what they do beside that is kept."""
     ok = eye.paired
     upper, lower, gap = eye.upper[0][ok], eye.lower[0][ok], eye.opening[ok]
     height = np.linalg.norm(gap, axis=1, keepdims=True)
     along = gap / np.where(height > 0, height, 1.0)
     middle = (translation[upper] + translation[lower]) / 2
     middle -= (middle * along).sum(axis=1, keepdims=True) * along
-    closing = (1.0 - opening) * gap
-    translation[upper] = middle - UPPER_LID_SHARE * closing
-    translation[lower] = middle + (1.0 - UPPER_LID_SHARE) * closing
+    translation[upper] = translation[lower] = middle
 
 
-def _keep_outside(moved: np.ndarray, ball: Eyeball) -> None:
-    """Pushes lid vertices out of the eyeball along its radius."""
+def _keep_outside(moved: np.ndarray, ball: Eyeball, sight: np.ndarray) -> None:
+    """Pushes lid vertices out of the eyeball, which looks along `sight`, along its radius."""
     offset = moved[ball.lid] - ball.center
     distance = np.linalg.norm(offset, axis=1)
-    push = distance < ball.floor
-    moved[ball.lid[push]] = ball.center + offset[push] * (ball.floor[push] / np.maximum(distance[push], 1e-12))[:, None]
+    floor = ball.clearance * ball.surface(offset, sight)
+    push = distance < floor
+    moved[ball.lid[push]] = ball.center + offset[push] * (floor[push] / np.maximum(distance[push], 1e-12))[:, None]
 
 
 def _turn(points: np.ndarray, center: np.ndarray, gaze: np.ndarray, axes: np.ndarray) -> np.ndarray:

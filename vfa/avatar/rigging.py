@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vfa.avatar.anatomy import find_eyeballs, find_jaw, find_lips, mouth_parts
+from vfa.avatar.lids import find_lids
 from vfa.avatar.rig import Rig, slit_rigs
 from vfa.errors import MeshError
 from vfa.face import topology as face
@@ -87,13 +88,25 @@ def build_rig(
         pocket |= interior(camera, rest, skin, seen, front, landmarks[list(slit.outline), :2])
     surface = cut(skin_triangles, pocket)
     solver = GeodesicSolver(rest, surface)
-    follow = _place(landmarks, raster, skin_triangles, solver, rest, camera, skin & ~pocket & (solver.label >= 0))
+    usable = np.zeros(len(rest), bool)
+    usable[surface] = True
+    follow = _place(_Face(landmarks, raster, skin_triangles, solver, camera.project(rest), usable))
     size = _eye_distance(follow, rest)
     controllers = Controllers.join(follow, _hold(solver, rest, surface, follow, size, camera))
     layers = _Layers(skin_triangles, surface, triangles[~skin[triangles[:, 0]]], pocket)
     deformer = _deformer(rest, layers, solver, controllers, size, setup)
     mouth, *eyes = slit_rigs(controllers, rest)
-    balls = find_eyeballs(avatar, rest, skin, camera, landmarks, eyes)
+    rim = rim_of(rest, skin_triangles, pocket)
+    inside = ~skin[triangles[:, 0]] | pocket[triangles].any(axis=1)
+    behind = (whole.triangle >= 0) & inside[whole.triangle]
+    lids = tuple(
+        find_lids(
+            camera.project(rest), solver, usable & seen, landmarks[list(eye.slit.corners), :2], behind, axes[1], rim,
+            camera.focal,
+        )
+        for eye in eyes
+    )  # fmt: skip
+    balls = find_eyeballs(avatar, rest, skin, camera, landmarks, eyes, axes)
     taken = np.concatenate([ball.members for ball in balls if ball is not None] or [np.empty(0, np.int64)])
     upper, lower = mouth_parts(avatar.parts, rest, skin, taken, controllers, mouth, axes, size)
     jaw = find_jaw(lower, controllers, rest, axes)
@@ -106,7 +119,9 @@ def build_rig(
     stable = controllers.rows(face.STABLE)
     pivot = controllers.positions(rest)[stable[stable >= 0]].mean(axis=0)
     eyes = tuple(eyes)
-    return Rig(rest, controllers, deformer, axes, size, pivot, landmarks, mouth, eyes, balls, jaw, upper, lips, notes)
+    return Rig(
+        rest, controllers, deformer, axes, size, pivot, landmarks, mouth, eyes, lids, balls, jaw, upper, lips, notes
+    )
 
 
 def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np.ndarray) -> np.ndarray:
@@ -118,52 +133,71 @@ def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np
     return np.isin(parts, np.flatnonzero(votes >= 0.15 * votes.sum()))
 
 
-def _place(landmarks, raster, triangles, solver, rest, camera, candidates) -> Controllers:
+@dataclass(frozen=True)
+class _Face:
+    """What placing controllers needs to know of the avatar's face.
+
+    Attributes:
+        landmarks: `[478, 3]` in pixels.
+        raster: maps of the skin alone; triangles: those it shows.
+        solver: geodesics on the skin without pockets.
+        screen: `[V, 3]`, where every vertex shows.
+        usable: bool `[V]`, vertices of the skin outside pockets.
+    """
+
+    landmarks: np.ndarray
+    raster: Raster
+    triangles: np.ndarray
+    solver: GeodesicSolver
+    screen: np.ndarray
+    usable: np.ndarray
+
+
+def _place(seen: _Face) -> Controllers:
     """One controller per face landmark; those of lips and lids on their own side of the slit."""
     sided = {i for slit in SLITS for ring in (slit.corners, *slit.upper, *slit.lower) for i in ring}
     plain = np.array([i for i in range(face.N_MESH_POINTS) if i not in sided])
-    reach = 0.03 * np.ptp(landmarks[:, 0])
-    found = hit(landmarks[plain, :2], plain, raster, triangles, reach)
-    usable = candidates[found.nearest_vertex]
-    groups = [found.take(usable)]
-    screen = camera.project(rest)
-    for slit in SLITS:
-        groups.append(_place_slit(slit, landmarks, raster, triangles, solver, screen, candidates))
-    return one_per_vertex(Controllers.join(*groups), first=[i for slit in SLITS for i in slit.corners])
+    reach = 0.03 * np.ptp(seen.landmarks[:, 0])
+    found = hit(seen.landmarks[plain, :2], plain, seen.raster, seen.triangles, reach)
+    groups = [found.take(seen.usable[found.nearest_vertex]), *(_place_slit(slit, seen) for slit in SLITS)]
+    first = [*face.LIP_CORNERS, *(i for slit in SLITS for i in slit.corners)]
+    return one_per_vertex(Controllers.join(*groups), first=first)
 
 
-def _place_slit(slit: Slit, landmarks, raster, triangles, solver, screen, candidates) -> Controllers:
+def _place_slit(slit: Slit, seen: _Face) -> Controllers:
     """Controllers of a mouth or an eye: nearest in the picture among the vertices of the right side."""
-    from scipy.spatial import cKDTree
-
-    span = np.linalg.norm(landmarks[slit.corners[0], :2] - landmarks[slit.corners[1], :2])
-    outline = landmarks[[i for ring in slit.upper + slit.lower for i in ring], :2]
+    flat = seen.landmarks[:, :2]
+    start, end = flat[list(slit.corners)]
+    span = float(np.linalg.norm(end - start))
+    outline = flat[[i for ring in slit.upper + slit.lower for i in ring]]
     low, high = outline.min(axis=0) - 0.3 * span, outline.max(axis=0) + 0.3 * span
-    around = candidates & ((screen[:, :2] > low) & (screen[:, :2] < high)).all(axis=1)
-    shown = np.zeros(len(screen), bool)
-    shown[triangles[raster.triangle[raster.triangle >= 0]]] = True
-    around &= shown
-    if not around.any():
-        return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
+    shown = np.zeros(len(seen.screen), bool)
+    shown[seen.triangles[seen.raster.triangle[seen.raster.triangle >= 0]]] = True
+    around = seen.usable & shown & ((seen.screen[:, :2] > low) & (seen.screen[:, :2] < high)).all(axis=1)
     seeds = []
     for side in (slit.upper, slit.lower):
-        outer = hit(landmarks[list(side[-1]), :2], np.array(side[-1]), raster, triangles, 0.05 * span).nearest_vertex
-        seeds.append(outer[candidates[outer]])
-    if not len(seeds[0]) or not len(seeds[1]):
-        return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
-    to_upper, to_lower = solver.distance(seeds[0]), solver.distance(seeds[1])
-    vertices, pixels, names = [], [], []
-    anywhere = np.ones(len(around), bool)
-    sides = ((slit.corners,), anywhere), (slit.upper, to_upper < to_lower), (slit.lower, to_lower < to_upper)
-    for side, mine in sides:
+        ring = np.array(side[-1])
+        outer = hit(flat[ring], ring, seen.raster, seen.triangles, 0.05 * span).nearest_vertex
+        seeds.append(outer[seen.usable[outer]])
+    nothing = Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
+    if not around.any() or not len(seeds[0]) or not len(seeds[1]):
+        return nothing
+    to_upper, to_lower = seen.solver.distance(seeds[0]), seen.solver.distance(seeds[1])
+    groups = [_nearest(slit.corners, np.flatnonzero(around), flat, seen.screen)]
+    for side, mine in ((slit.upper, to_upper < to_lower), (slit.lower, to_lower < to_upper)):
         pool = np.flatnonzero(around & mine)
-        if not len(pool):
-            continue
-        ring = np.array([i for ring in side for i in ring])
-        vertices.append(pool[cKDTree(screen[pool, :2]).query(landmarks[ring, :2])[1]])
-        pixels.append(landmarks[ring, :2])
-        names.append(ring)
-    return Controllers.at_vertices(np.concatenate(vertices), np.concatenate(pixels), np.concatenate(names))
+        if len(pool):
+            groups.append(_nearest(tuple(i for ring in side for i in ring), pool, flat, seen.screen))
+    return Controllers.join(*groups)
+
+
+def _nearest(landmarks: tuple[int, ...], pool: np.ndarray, flat: np.ndarray, screen: np.ndarray) -> Controllers:
+    """Controllers on the vertices of `pool` that show nearest to each landmark."""
+    from scipy.spatial import cKDTree
+
+    ring = np.array(landmarks)
+    chosen = pool[cKDTree(screen[pool, :2]).query(flat[ring])[1]]
+    return Controllers.at_vertices(chosen, flat[ring], ring)
 
 
 def _eye_distance(controllers: Controllers, rest: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from vfa.motion.view_bias import ViewBias
 
 HEAD_POSES = ("full", "rotation", "none")
 # What is left of the measured lid height when an eye is shut: MediaPipe never reports zero.
-SHUT = 0.25
+SHUT = 0.16
 WIDEST = 1.35
 EYE_WIDTH_OVER_RADIUS = 2.3
 FREE_NEIGHBOURS = 6
