@@ -319,3 +319,16 @@ def test_importing_the_package_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_read_only_arrays_are_not_compiled_again():
+    from vfa.render import kernels
+
+    look = Appearance(vertex_colors=np.full((4, 3), 100, np.uint8), corner_uv=QUAD_UV)
+    quad(look)
+    known = {name: len(getattr(kernels, name).signatures) for name in ("project", "visibility", "shade", "resolve")}
+    frozen = [QUAD.copy(), QUAD_TRIANGLES.copy(), look.vertex_colors.copy(), QUAD_UV.copy()]
+    for array in frozen:
+        array.flags.writeable = False
+    render_mesh(*frozen[:2], Appearance(vertex_colors=frozen[2], corner_uv=frozen[3]), Camera(), light=Light.flat())
+    assert known == {name: len(getattr(kernels, name).signatures) for name in known}

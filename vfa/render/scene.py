@@ -108,7 +108,7 @@ class MeshRenderer:
     def _prepare(self, vertices: np.ndarray) -> np.ndarray:
         from vfa.render import kernels
 
-        vertices = np.ascontiguousarray(vertices, np.float32)
+        vertices = np.require(vertices, np.float32, "CW")  # numba would compile again for read-only arrays
         if vertices.ndim != 2 or vertices.shape[1] != 3 or not len(vertices):
             raise MeshError("cannot render", expected="vertices [V, 3]", found=str(list(vertices.shape)))
         if len(vertices) != self._n_vertices:
@@ -150,7 +150,7 @@ class MeshRenderer:
             self._snapped, self._screen, factor, self._triangles, self._index, self._normals, s.vertex_colors, s.uv,
             s.material, s.base, s.first_level, s.level_count, s.texels, s.levels, s.clamp,
             light.unlit, light.is_white, light.terms, light.directions, light.intensities,
-            light.specular, light.shininess, light.halfway(rotation[2]), self._background, image,
+            float(light.specular), float(light.shininess), light.halfway(rotation[2]), self._background, image,
         )  # fmt: skip
         return image
 
@@ -239,4 +239,4 @@ def background_image(background: Background, camera: Camera) -> np.ndarray:
             expected=f"an RGB colour, a pair of them, or an image [{camera.height}, {camera.width}, 3]",
             found=str(list(values.shape)),
         )
-    return np.ascontiguousarray(np.broadcast_to(values / 255, (camera.height, camera.width, 3)), np.float32)
+    return np.array(np.broadcast_to(values / 255, (camera.height, camera.width, 3)), np.float32)

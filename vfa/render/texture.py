@@ -59,15 +59,15 @@ def pack(appearance: Appearance, n_triangles: int) -> Surface:
 
     material = np.zeros(0, np.int32)
     if appearance.material is not None and count > 1:
-        material = np.ascontiguousarray(appearance.material, np.int32)
+        material = np.require(appearance.material, np.int32, "CW")
     uv = np.zeros((0, 3, 2), np.float32)
     if appearance.corner_uv is not None and levels:
-        uv = np.ascontiguousarray(appearance.corner_uv, np.float32)
+        uv = np.asarray(appearance.corner_uv, np.float32)
         uv = np.where(np.isfinite(uv), uv, 0).astype(np.float32)
     return Surface(
         vertex_colors=np.zeros((0, 3), np.uint8)
         if appearance.vertex_colors is None
-        else np.ascontiguousarray(appearance.vertex_colors),
+        else np.require(appearance.vertex_colors, np.uint8, "CW"),
         uv=uv,
         material=material,
         base=base[:, :3] / 255.0,
