@@ -32,6 +32,14 @@ class Ranks:
         if self.fabric is not None:
             self.fabric.barrier()
 
+    def total(self, value: int) -> int:
+        """The sum over all ranks."""
+        if self.fabric is None:
+            return value
+        import torch
+
+        return int(self.fabric.all_reduce(torch.tensor(value), reduce_op="sum"))
+
     def largest(self, value: int) -> int:
         """The largest value of all ranks."""
         if self.fabric is None:

@@ -12,7 +12,9 @@ from typing import Any
 
 from bench.distributed import Ranks, launch
 from bench.features.reader import VideoReader
-from bench.metrics.base import Metric
+from bench.metrics import rows
+from bench.metrics.base import Metric, VideoScore
+from bench.metrics.rows import Merged, merge_rows
 from bench.plan import Plan, make_plan
 from bench.pool import run_jobs
 from bench.records import failed_record
@@ -149,6 +151,8 @@ def evaluate(
                 on_progress(len(records), total, f"{key[0]}/{key[1]}")
         journal.close()
         ranks.barrier()
+        outcome.n_scored, outcome.n_kept = ranks.total(outcome.n_scored), ranks.total(outcome.n_kept)
+        outcome.decodes = ranks.total(outcome.decodes)
         everything = _merged_records(folder, found, settings, records) if ranks.leads else records
         outcome.rows = merge(found, plan, records, everything, options, ranks)
         if ranks.leads:
@@ -249,31 +253,40 @@ def merge(
     options: Options,
     ranks: Ranks,
 ) -> list[dict[str, Any]]:
-    """The rows of the results: torchmetrics states of all ranks, pooled in the order of the samples.
+    """The rows of the results: statistics of all ranks, pooled in the order of the samples.
 
     Args:
-        own: records of this rank, which fill its states. everything: records of all ranks, for reasons and details.
+        own: records of this rank. everything: records of all ranks, for reasons and details.
     """
-    from bench.metrics.state import MetricState
-
     index = {(sample.method, sample.id): i for i, sample in enumerate(found.samples)}
     suffix = f"@dtw(r={round(options.settings.band * 1000)}ms,lip)" if options.settings.align == "dtw" else ""
-    rows = []
+    table = []
     for method in sorted({sample.method for sample in found.samples}):
         n_videos = sum(sample.method == method for sample in found.samples)
         for metric in plan.runnable:
-            state = MetricState(metric)
-            for key in sorted((k for k in own if k[0] == method), key=lambda k: index[k]):
-                state.update(index[key], score_from_record(own[key]["scores"][metric.id()]))
-            state.pad(ranks.largest(state.width))
-            if ranks.size > 1:
-                state.sync()
+            keys = sorted((key for key in own if key[0] == method), key=lambda key: index[key])
+            scored = [(index[key], score_from_record(own[key]["scores"][metric.id()])) for key in keys]
+            merged = _gathered(metric, scored, ranks)
             if ranks.leads:
                 scores = [everything[k]["scores"][metric.id()] for k in index if k[0] == method]
-                rows.append(row_of(metric, method, state.merged(), scores, options.seed, suffix))
+                table.append(row_of(metric, method, merged, scores, options.seed, suffix))
         if ranks.leads:
-            rows += [empty_row(m, method, n_videos, plan.unavailable[m.id()]) for m in _unavailable(plan)]
-    return rows
+            table += [empty_row(m, method, n_videos, plan.unavailable[m.id()]) for m in _unavailable(plan)]
+    return table
+
+
+def _gathered(metric: Metric, scored: Sequence[tuple[int, VideoScore]], ranks: Ranks) -> Merged:
+    """The rows of all ranks."""
+    if ranks.size == 1:
+        return merge_rows([rows.row_of(index, score) for index, score in scored])
+    from bench.metrics.state import MetricState
+
+    state = MetricState(metric)
+    for index, score in scored:
+        state.update(index, score)
+    state.pad(ranks.largest(state.width))
+    state.sync()
+    return state.merged()
 
 
 def _unavailable(plan: Plan) -> list[Metric]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.metrics.base import Metric, VideoScore
+from bench.metrics.rows import Merged
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -56,12 +57,12 @@ def describe(metric: Metric) -> dict[str, Any]:
 
 
 def row_of(
-    metric: Metric, method: str, merged: Any, scores: Sequence[Mapping[str, Any]], seed: int, suffix: str = ""
+    metric: Metric, method: str, merged: Merged, scores: Sequence[Mapping[str, Any]], seed: int, suffix: str = ""
 ) -> dict[str, Any]:
     """One row of the results.
 
     Args:
-        metric: with its `pool`. method: what was scored. merged: rows of all videos (bench.metrics.state.Merged).
+        metric: with its `pool`. method: what was scored. merged: rows of all videos (see bench.metrics.rows).
         scores: their records, for reasons, details and the truth's own values.
         seed: of the bootstrap. suffix: added to the id (`@dtw(...)`).
     """

@@ -46,7 +46,7 @@ def text_hash(*parts: str) -> str:
 def slug(name: str) -> str:
     """A file name for an arbitrary string: readable where it can be, unique always, never a way out of the folder."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:80]
-    return safe if safe == name else f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+    return safe if safe and safe == name else f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
 def plain_json(value: Any) -> Any:

@@ -49,7 +49,7 @@ def write_video(path: Path, frames: np.ndarray, rate: int | Fraction = 25, tone:
     return path
 
 
-@pytest.fixture()
+@pytest.fixture
 def video() -> WriteVideo:
     """Writes `moving_frames` to a path: video(path, n, size=..., seed=..., noise=..., rate=..., tone=...)."""
 
@@ -59,7 +59,7 @@ def video() -> WriteVideo:
     return write
 
 
-@pytest.fixture()
+@pytest.fixture
 def folders(tmp_path: Path, video: WriteVideo) -> tuple[Path, Path]:
     """A prediction folder and a ground-truth folder with three videos of different length and quality."""
     for i, name in enumerate(("a", "b", "c")):

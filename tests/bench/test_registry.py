@@ -12,6 +12,7 @@ import pytest
 
 import bench.metrics.registry as registry
 from bench.metrics import Metric, PerFrameMetric, VideoScore, all_metrics, create_metric, register_metric
+from bench.metrics.rows import aggregate, merge_rows, row_of
 from vfa.errors import InputError
 
 
@@ -104,17 +105,16 @@ def test_a_score_without_value_has_a_reason() -> None:
     assert VideoScore.missing("no face", 4).statistics == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_states_of_ranks_merge_to_the_same_bits() -> None:
     from bench.metrics.state import MetricState
 
     metric = create_metric("psnr")
     rng = np.random.default_rng(0)
     scores = [VideoScore(float(v.mean()), 7, frames=v) for v in rng.uniform(20, 40, (9, 7))]
-    whole = MetricState(metric)
-    for i, score in enumerate(scores):
-        whole.update(i, score)
+    whole = merge_rows([row_of(i, score) for i, score in enumerate(scores)])
     expected = float(np.concatenate([s.frames for s in scores]).mean())  # type: ignore[misc]
-    assert whole.compute()["pooled"] == pytest.approx(expected, rel=1e-12)
+    assert aggregate(metric, whole)["pooled"] == pytest.approx(expected, rel=1e-12)
     for size in (2, 3):
         parts = [MetricState(metric) for _ in range(size)]
         for i in rng.permutation(len(scores)):
@@ -124,11 +124,9 @@ def test_states_of_ranks_merge_to_the_same_bits() -> None:
         for part in parts:
             part.pad(width)
             merged.rows += part.rows  # type: ignore[operator]
-        assert merged.compute() == whole.compute()
-        np.testing.assert_array_equal(merged.merged().statistics, whole.merged().statistics)
+        assert aggregate(metric, merged.merged()) == aggregate(metric, whole)
+        np.testing.assert_array_equal(merged.merged().statistics, whole.statistics)
 
 
-def test_an_empty_state_has_no_value() -> None:
-    from bench.metrics.state import MetricState
-
-    assert math.isnan(MetricState(create_metric("psnr")).compute()["pooled"])
+def test_without_videos_there_is_no_value() -> None:
+    assert math.isnan(aggregate(create_metric("psnr"), merge_rows([]))["pooled"])

@@ -60,10 +60,9 @@ def test_each_video_is_decoded_once_for_all_predictions(tmp_path: Path, video: W
     metrics = [create_metric(name) for name in ("psnr_rgb", "ssim_wang", "psnr_ffmpeg", "cpbd_compat")]
     run = extraction(tmp_path / "features")
     t = run.open(truth, wanted_extractors(metrics, ("pixel_mean", "flow_mean")))
-    rows = [
-        (run.open(path, wanted_extractors(metrics, ("pixel_mean", "flow_mean"))), Pairing([m for m in metrics if m.paired]))
-        for path in predictions
-    ]  # fmt: skip
+    paired = [metric for metric in metrics if metric.paired]
+    extra = ("pixel_mean", "flow_mean")
+    rows = [(run.open(path, wanted_extractors(metrics, extra)), Pairing(paired)) for path in predictions]
     before = VideoReader.passes
     run.run(t, rows)  # type: ignore[arg-type]
     assert VideoReader.passes - before == 4
