@@ -41,13 +41,13 @@ def read_photo(path: Path) -> np.ndarray:
         raise DecodeError("not a picture that can be decoded", path=path, found=str(error)[:200]) from None
 
 
-def cut_out(photo: np.ndarray, person: np.ndarray, face_outline: np.ndarray) -> np.ndarray:
+def cut_out(photo: np.ndarray, person: np.ndarray, face: np.ndarray) -> np.ndarray:
     """The photo as uint8 RGBA `[H, W, 4]`: opaque where the person is.
 
     Args:
         photo: uint8 `[H, W, 3]`.
         person: float32 `[H, W]`, how sure it is (0..1) that a pixel shows the person.
-        face_outline: float `[N, 2]`, pixels; within it everything is opaque.
+        face: uint8 `[H, W]`, 1 where the face is; there everything is opaque.
 
     The mask follows the edges of the photo (guided filter, He et al. 2010); colours near its rim are drawn outwards
     from the inside, so that no background shines through.
@@ -58,9 +58,7 @@ def cut_out(photo: np.ndarray, person: np.ndarray, face_outline: np.ndarray) -> 
     radius = max(3, round(0.012 * max(height, width)))
     alpha = cv2.ximgproc.guidedFilter(photo, person.astype(np.float32), radius, 1e-3 * 255**2)
     alpha = np.clip((alpha - 0.35) / 0.4, 0, 1)
-    inside = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(inside, [np.round(face_outline).astype(np.int32)], (1,))
-    alpha = _connected_to(np.maximum(alpha, inside.astype(np.float32)), inside)
+    alpha = _connected_to(np.maximum(alpha, face.astype(np.float32)), face)
     solid = (alpha > 0.95).astype(np.float32)
     spread = cv2.GaussianBlur(solid, (0, 0), radius * 0.6)
     drawn = cv2.GaussianBlur(photo.astype(np.float32) * solid[..., None], (0, 0), radius * 0.6)

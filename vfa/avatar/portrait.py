@@ -31,17 +31,18 @@ _PHOTO, _RIGHT_BALL, _LEFT_BALL, _UPPER_TEETH, _LOWER_TEETH = range(5)
 _SKIRT_RINGS = 16
 # How the skirt falls back: like a head of which the face is the front.
 _SKIRT_DEPTH, _SKIRT_REACH = 0.62, 0.45
+_BEHIND = 0.012  # of the picture's side
 # Rings of the mouth's lining: towards the gums, backwards, share of the width, brightness. The first ring hides well
 # behind the lips, so that from the front nothing of the lining shows beside the lips' margin.
 _MOUTH_RINGS = (
     (0.04, 0.02, 0.99, 0.62),
-    (0.09, 0.04, 0.98, 0.36),
-    (0.14, 0.06, 0.95, 0.18),
-    (0.14, 0.22, 0.90, 0.09),
-    (0.10, 0.42, 0.70, 0.05),
+    (0.08, 0.05, 0.98, 0.36),
+    (0.11, 0.08, 0.95, 0.18),
+    (0.12, 0.22, 0.90, 0.09),
+    (0.09, 0.42, 0.70, 0.05),
 )
 _LID_RINGS = ((0.03, 1.14, 0.72), (0.12, 1.25, 0.45))
-_SKIN_THICKNESS = 0.03
+_SKIN_THICKNESS = 0.045
 
 
 def load_portrait(path: str | Path, *, landmarker: FaceLandmarker | None = None) -> Avatar:
@@ -107,8 +108,10 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
     loops = {key: loop for loop in border_loops(triangles) for key in (10, 33, 263, 13) if key in loop}
     axes = _head_axes(points)
 
-    photo_texture = _cut_out(picture, window, photo.shape, to_pixels(vertices[loops[10]]))
-    hidden = _beside_face(to_uv(vertices), triangles, list(loops.values()), len(photo_texture))
+    size = min(_TEXTURE, window.side)
+    shown = _face_mask(to_uv(vertices), triangles, list(loops.values()), size)
+    photo_texture = _cut_out(picture, window, photo.shape, shown)
+    hidden = _beside(shown)
     _skirt(build, vertices[loops[10]], loops[10], window.side / unit, middle / unit, to_uv, photo_texture, hidden)
     _mouth(build, vertices, loops[13], axes)
     textures: list[np.ndarray] = [photo_texture]
@@ -179,18 +182,28 @@ def _head_axes(points: np.ndarray) -> np.ndarray:
     return np.stack([right, up, np.cross(right, up)])
 
 
-def _cut_out(picture: np.ndarray, window: SquareCrop, shape: tuple[int, ...], oval: np.ndarray) -> np.ndarray:
+def _cut_out(picture: np.ndarray, window: SquareCrop, shape: tuple[int, ...], face_mask: np.ndarray) -> np.ndarray:
     """The texture: the window of the photo with the person cut out, transparent outside the photo."""
-    size = min(_TEXTURE, window.side)
+    size = len(face_mask)
     small = resize(picture, size)
     inside = resize(window.cut(np.ones(shape[:2], np.uint8))[..., None], size).reshape(size, size)
-    person = person_mask(small) * inside
-    texture = cut_out(small, person, oval * (size / window.side))
+    texture = cut_out(small, person_mask(small) * inside, face_mask)
     texture[..., 3] *= inside
     return texture
 
 
-def _beside_face(uv: np.ndarray, triangles: np.ndarray, loops: list[np.ndarray], size: int) -> np.ndarray:
+def _face_mask(uv: np.ndarray, triangles: np.ndarray, loops: list[np.ndarray], size: int) -> np.ndarray:
+    """uint8 `[size, size]`: 1 where the face is in the texture, eyes and mouth included."""
+    import cv2
+
+    mask = np.zeros((size, size), np.uint8)
+    texels = np.round((uv * (1, -1) + (0, 1)) * size).astype(np.int32)
+    for polygon in [*texels[triangles], *(texels[loop] for loop in loops)]:
+        cv2.fillPoly(mask, [polygon], (1,))
+    return mask
+
+
+def _beside(face_mask: np.ndarray) -> np.ndarray:
     """For every texel that shows the face, the nearest texel that does not; int `[size, size, 2]` (row, column).
 
     On a head that is turned, part of the rim lies behind the face: what continues there must not repeat it.
@@ -198,14 +211,8 @@ def _beside_face(uv: np.ndarray, triangles: np.ndarray, loops: list[np.ndarray],
     import cv2
     from scipy.ndimage import distance_transform_edt
 
-    shown = np.zeros((size, size), np.uint8)
-    texels = np.round((uv * (1, -1) + (0, 1)) * size).astype(np.int32)
-    for polygon in [*texels[triangles], *(texels[loop] for loop in loops)]:
-        cv2.fillPoly(shown, [polygon], (1,))
-    index = distance_transform_edt(
-        cv2.erode(shown, np.ones((3, 3), np.uint8)), return_distances=False, return_indices=True
-    )
-    return np.moveaxis(index, 0, -1)
+    shown = cv2.erode(face_mask, np.ones((3, 3), np.uint8))
+    return np.moveaxis(distance_transform_edt(shown, return_distances=False, return_indices=True), 0, -1)
 
 
 def _skirt(build, rim_positions, rim, side, middle, to_uv, texture, beside) -> None:
@@ -241,10 +248,11 @@ def _skirt(build, rim_positions, rim, side, middle, to_uv, texture, beside) -> N
     everything = np.concatenate(positions)
     uv = look(everything)
     shown = opaque[texels(uv)] > 0
+    behind = np.linalg.norm(uv - to_uv(everything), axis=1) > _BEHIND  # far behind the face: not in the photo at all
     ring = np.arange(len(rim))
     starts = len(rim) * np.arange(_SKIRT_RINGS)
     triangles = np.concatenate([ring_triangles(ring + start, ring + start + len(rim)) for start in starts])
-    triangles = triangles[shown[triangles].any(axis=1)]
+    triangles = triangles[shown[triangles].any(axis=1) & ~behind[triangles].any(axis=1)]
     used = np.zeros(len(everything), bool)
     used[triangles] = True
     used[: len(rim)] = False
