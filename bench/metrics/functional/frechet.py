@@ -39,6 +39,23 @@ class Moments:
         scatter = self.scatter + other.scatter + np.outer(difference, difference) * (self.count * other.count / count)
         return Moments(count, self.mean + difference * (other.count / count), scatter)
 
+    def pack(self) -> np.ndarray:
+        """As one vector `[1 + D + D (D + 1) / 2]`: count, mean, upper triangle of the scatter."""
+        return np.concatenate([[self.count], self.mean, self.scatter[np.triu_indices(len(self.mean))]])
+
+    @classmethod
+    def unpack(cls, rows: np.ndarray) -> Moments:
+        """All sets together whose vectors from `pack` are given, `[N, 1 + D + D (D + 1) / 2]`."""
+        d = int(np.sqrt(2 * rows.shape[1] + 0.25) - 1.5)
+        counts, means = rows[:, 0], rows[:, 1 : d + 1]
+        total = counts.sum()
+        mean = counts @ means / total
+        upper = np.zeros((d, d))
+        upper[np.triu_indices(d)] = rows[:, d + 1 :].sum(axis=0)
+        scatter = upper + np.triu(upper, 1).T
+        difference = means - mean
+        return cls(int(total), mean, scatter + (difference * counts[:, None]).T @ difference)
+
     @property
     def covariance(self) -> np.ndarray:
         """Sample covariance (divisor N - 1); zero for a single row."""

@@ -29,8 +29,8 @@ from bench.metrics.registry import all_metrics
 from vfa.errors import InputError
 
 MINE = {
-    "affect", "dynamics", "head_motion", "landmarks", "mesh", "naturalness", "pixels", "sharpness", "structure",
-    "sync", "video_quality",
+    "affect", "distributions", "dynamics", "head_motion", "landmarks", "mesh", "naturalness", "pixels", "sharpness",
+    "stand_ins", "structure", "sync", "video_quality",
 }  # fmt: skip
 
 
@@ -202,6 +202,23 @@ def moving(metric: str, *, identity: float | None = None, **options: object) -> 
     return Case(metric, truth, worse, options, identity=identity, faces="landmarks478")
 
 
+def descriptors(feature: str, width: int) -> Callable[[int], Inputs]:
+    """Feature rows that move away from the truth's."""
+    return lambda level: {feature: np.random.default_rng(8).normal(size=(120, width)) + 0.2 * level}
+
+
+def motion(level: int) -> Inputs:
+    rows = np.abs(np.random.default_rng(9).normal(size=(161, 18))) + 0.3 * level
+    rows[0] = np.nan
+    return {"motion_grid": rows[:, :16], "flow_mean": rows[:, 16], "flow_top": rows[:, 17]}
+
+
+def signatures(level: int) -> Inputs:
+    rows = np.abs(np.random.default_rng(6).normal(size=(30, 490)))
+    rows += level * np.abs(np.random.default_rng(7).normal(size=rows.shape))
+    return {"face_signature": rows / np.linalg.norm(rows, axis=1, keepdims=True)}
+
+
 SIZE = (200, 200)
 CASES = [
     frame_case("psnr_rgb", 100.0),
@@ -259,6 +276,25 @@ CASES = [
     Case("mtm", lambda: late_mesh(0), {"time shift": late_mesh}, {"lip_gap": (0, 39)}, identity=0.0),
     mesh_case("chamfer_l2", {"noise": points_with("vertices", make.vertices, 0.02)}),
     mesh_case("chamfer_sq", {"noise": points_with("vertices", make.vertices, 0.02)}),
+]  # fmt: skip
+
+
+def set_case(metric: str, inputs: Callable[[int], Inputs]) -> Case:
+    return Case(metric, lambda: inputs(0), {"shift": inputs}, symmetric=True, identity=0.0)
+
+
+def turned(level: int) -> Inputs:
+    return {"pose": make.pose() + 3.0 * level}
+
+
+CASES += [
+    frame_case("lpips_lite", 0.0),
+    Case("csim_lite", lambda: signatures(0), {"noise": signatures}, symmetric=True, identity=1.0,
+         faces="face_signature"),
+    Case("apd_lite", lambda: turned(0), {"offset": turned}, symmetric=True, identity=0.0, faces="pose"),
+    set_case("fd_lite", descriptors("frame_descriptor", 63)),
+    set_case("efid_edge_lite", descriptors("face_edge_descriptor", 63)),
+    set_case("fvd_lite", motion),
 ]  # fmt: skip
 BY_ID = {case.metric: case for case in CASES}
 
