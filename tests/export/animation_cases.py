@@ -93,26 +93,28 @@ def plain_accessor(gltf, index):
     return out
 
 
-def play_glb(gltf):
-    """World positions [T, N, 3] of the mesh's vertices at every key frame, in float64."""
-    primitive = gltf.meshes[0].primitives[0]
-    base = plain_accessor(gltf, primitive.attributes.POSITION).astype(np.float64)
-    targets = []
-    for target in primitive.targets or []:
-        entry = target if isinstance(target, dict) else vars(target)
-        targets.append(plain_accessor(gltf, entry["POSITION"]).astype(np.float64))
+def play_glb(gltf, n_vertices):
+    """World positions [T, V, 3] of the mesh's original vertices at every key frame, in float64."""
     animation = gltf.animations[0]
     tracks = {c.target.path: plain_accessor(gltf, animation.samplers[c.sampler].output) for c in animation.channels}
     count = gltf.accessors[animation.samplers[0].input].count
-    world = []
-    for t in range(count):
-        points = base.copy()
-        for r, target in enumerate(targets):
-            points += float(tracks["weights"].reshape(count, -1)[t, r]) * target
-        if "scale" in tracks:
-            points = points * tracks["scale"][t].astype(np.float64)
-        x, y, z, w = tracks["rotation"][t].astype(np.float64)
-        u = np.array([x, y, z])
-        points = points + 2 * np.cross(u, np.cross(u, points) + w * points)  # the quaternion acts on the points
-        world.append(points + tracks["translation"][t].astype(np.float64))
-    return np.array(world)
+    world = np.full((count, n_vertices, 3), np.nan)
+    for primitive in gltf.meshes[0].primitives:
+        base = plain_accessor(gltf, primitive.attributes.POSITION).astype(np.float64)
+        targets = []
+        for target in primitive.targets or []:
+            entry = target if isinstance(target, dict) else vars(target)
+            targets.append(plain_accessor(gltf, entry["POSITION"]).astype(np.float64))
+        place = getattr(primitive.attributes, "_SOURCE", None)
+        source = np.arange(len(base)) if place is None else plain_accessor(gltf, place)[:, 0].astype(int)
+        for t in range(count):
+            points = base.copy()
+            for r, target in enumerate(targets):
+                points += float(tracks["weights"].reshape(count, -1)[t, r]) * target
+            if "scale" in tracks:
+                points = points * tracks["scale"][t].astype(np.float64)
+            x, y, z, w = tracks["rotation"][t].astype(np.float64)
+            u = np.array([x, y, z])
+            points = points + 2 * np.cross(u, np.cross(u, points) + w * points)  # the quaternion acts on the points
+            world[t, source] = points + tracks["translation"][t].astype(np.float64)
+    return world

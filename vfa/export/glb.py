@@ -14,7 +14,7 @@ import numpy as np
 
 from vfa.errors import InputError, MeshError
 from vfa.export.basis import ReducedMotion
-from vfa.export.glb_mesh import encode_image, linear_vertex_colors, material_look, split_vertices
+from vfa.export.glb_mesh import encode_image, linear_vertex_colors, material_look, split
 from vfa.render.rasterizer import check_triangles
 
 if TYPE_CHECKING:
@@ -152,35 +152,33 @@ def _bounds(array: np.ndarray) -> dict[str, list[float]]:
 
 def _add_mesh(writer: _Writer, avatar: Avatar, triangles: np.ndarray, motion: ReducedMotion, max_error: float) -> int:
     types, look = writer.types, avatar.appearance
-    split = split_vertices(len(motion.base), triangles, look)
-    positions = motion.base[split.source]
-    attributes = types.Attributes(
-        POSITION=writer.accessor(positions, FLOAT, target=ARRAY_BUFFER, bounds=True),
-        NORMAL=writer.accessor(_normals(motion.base, triangles)[split.source], FLOAT, target=ARRAY_BUFFER),
-    )
-    if look.vertex_colors is not None:
-        colors = linear_vertex_colors(look.vertex_colors)[split.source]
-        attributes.COLOR_0 = writer.accessor(colors, UINT16, target=ARRAY_BUFFER, unit=True)
-    if split.uv is not None:
-        attributes.TEXCOORD_0 = writer.accessor(split.uv, FLOAT, target=ARRAY_BUFFER)
-        source = split.source.astype(np.float32)  # exact up to 16 million vertices
-        attributes._SOURCE = writer.accessor(source, FLOAT, target=ARRAY_BUFFER)
-    targets = [types.Attributes(POSITION=writer.displacement(target[split.source])) for target in motion.targets]
-
-    material = np.zeros(len(split.triangles), int) if look.material is None else look.material
-    index_type, component = (np.uint16, UINT16) if len(positions) <= 65535 else (np.uint32, UINT32)
+    parts = split(len(motion.base), triangles, look)
+    normals = _normals(motion.base, triangles)
     primitives = []
-    for index in np.unique(material):
-        corners = split.triangles[material == index].ravel().astype(index_type)
+    for part in parts:
+        attributes = types.Attributes(
+            POSITION=writer.accessor(motion.base[part.source], FLOAT, target=ARRAY_BUFFER, bounds=True),
+            NORMAL=writer.accessor(normals[part.source], FLOAT, target=ARRAY_BUFFER),
+        )
+        if look.vertex_colors is not None:
+            colors = linear_vertex_colors(look.vertex_colors)[part.source]
+            attributes.COLOR_0 = writer.accessor(colors, UINT16, target=ARRAY_BUFFER, unit=True)
+        if part.uv is not None:
+            attributes.TEXCOORD_0 = writer.accessor(part.uv, FLOAT, target=ARRAY_BUFFER)
+        if len(parts) > 1 or len(part.source) > len(motion.base):
+            source = part.source.astype(np.float32)  # exact up to 16 million vertices
+            attributes._SOURCE = writer.accessor(source, FLOAT, target=ARRAY_BUFFER)
+        index_type, component = (np.uint16, UINT16) if len(part.source) <= 65535 else (np.uint32, UINT32)
+        corners = part.triangles.ravel().astype(index_type)
         primitives.append(
             types.Primitive(
                 attributes=attributes,
                 indices=writer.accessor(corners, component, target=ELEMENT_BUFFER),
-                material=_add_material(writer, avatar, int(index)),
-                targets=targets,
+                material=_add_material(writer, avatar, part.material),
+                targets=[types.Attributes(POSITION=writer.displacement(t[part.source])) for t in motion.targets],
             )
         )
-    names = [f"motion_{number:02d}" for number in range(1, len(targets) + 1)]
+    names = [f"motion_{number:02d}" for number in range(1, len(motion.targets) + 1)]
     extras: dict[str, object] = {"vertexCount": len(motion.base), "maxError": max_error}
     if names:
         extras["targetNames"] = names

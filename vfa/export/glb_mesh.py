@@ -14,41 +14,54 @@ JPEG_FROM = 256 * 256  # smaller pictures, and those with alpha, are kept withou
 
 
 @dataclass(frozen=True)
-class SplitMesh:
-    """A mesh whose vertices are copied where triangles disagree on the UV.
+class Part:
+    """The triangles of one material with vertices of their own, copied where triangles disagree on the UV.
 
     Attributes:
-        source: int32 `[N]`, the original vertex of each; the first V are the originals in their order.
+        material: its index in the appearance.
+        source: int32 `[N]`, the original vertex of each vertex.
         triangles: int32 `[F, 3]` into the N vertices.
-        uv: float32 `[N, 2]` with v = 0 at the top, or None.
+        uv: float32 `[N, 2]` with v = 0 at the top, or None where the material has no texture.
     """
 
+    material: int
     source: np.ndarray
     triangles: np.ndarray
     uv: np.ndarray | None
 
 
-def split_vertices(n_vertices: int, triangles: np.ndarray, appearance: Appearance) -> SplitMesh:
-    """Copy vertices that need several UVs, as few times as possible."""
-    if not appearance.has_texture:
-        return SplitMesh(np.arange(n_vertices, dtype=np.int32), np.asarray(triangles, np.int32), None)
-    uv = np.where(np.isfinite(appearance.corner_uv), appearance.corner_uv, 0).astype(np.float32)
-    if appearance.material is not None:
-        plain = [index for index in range(appearance.n_materials) if appearance.texture(index) is None]
-        uv[np.isin(appearance.material, plain)] = 0  # coordinates that nothing reads must not split vertices
-    flat_uv = (uv + 0.0).reshape(-1, 2)  # -0.0 and 0.0 are one coordinate
-    corner = np.asarray(triangles, np.int64).ravel()
-    keys = np.stack([corner, flat_uv[:, 0].view(np.uint32), flat_uv[:, 1].view(np.uint32)], axis=1)
-    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    group = group.reshape(-1)
-    owner = corner[first]  # sorted by vertex: a vertex's first group keeps its place, the others are appended
-    is_copy = np.r_[False, owner[1:] == owner[:-1]]
-    place = np.where(is_copy, n_vertices + np.cumsum(is_copy) - 1, owner)
-    source = np.r_[np.arange(n_vertices), owner[is_copy]].astype(np.int32)
-    vertex_uv = np.zeros((len(source), 2), np.float32)
-    vertex_uv[place] = flat_uv[first]
-    vertex_uv[:, 1] = 1 - vertex_uv[:, 1]
-    return SplitMesh(source, place[group].reshape(-1, 3).astype(np.int32), vertex_uv)
+def split(n_vertices: int, triangles: np.ndarray, appearance: Appearance) -> list[Part]:
+    """One part for each material that has triangles; vertices that no triangle uses go with the first part.
+
+    Viewers keep the morph targets of each part apart, so that a part must not carry the vertices of the others.
+    """
+    material = np.zeros(len(triangles), np.int64) if appearance.material is None else appearance.material
+    unused = np.setdiff1d(np.arange(n_vertices), triangles)
+    parts = []
+    for index in np.unique(material):
+        chosen = material == index
+        extra = unused if not parts else unused[:0]
+        textured = appearance.corner_uv is not None and appearance.texture(int(index)) is not None
+        uv = appearance.corner_uv[chosen] if textured else None
+        parts.append(_part(int(index), np.asarray(triangles, np.int64)[chosen], uv, extra))
+    return parts
+
+
+def _part(material: int, triangles: np.ndarray, corner_uv: np.ndarray | None, extra: np.ndarray) -> Part:
+    corners = triangles.ravel()
+    if corner_uv is None:
+        source, place = np.unique(np.r_[corners, extra], return_inverse=True)
+        return Part(material, source.astype(np.int32), _corners(place, triangles), None)
+    uv = np.where(np.isfinite(corner_uv), corner_uv, 0).astype(np.float32).reshape(-1, 2)
+    uv = np.concatenate([uv, np.zeros((len(extra), 2), np.float32)]) + 0.0  # -0.0 and 0.0 are one coordinate
+    keys = np.stack([np.r_[corners, extra], uv[:, 0].view(np.uint32), uv[:, 1].view(np.uint32)], axis=1)
+    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    vertex_uv = uv[first] * np.float32([1, -1]) + np.float32([0, 1])
+    return Part(material, keys[first, 0].astype(np.int32), _corners(place, triangles), vertex_uv)
+
+
+def _corners(place: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    return place.reshape(-1)[: triangles.size].reshape(-1, 3).astype(np.int32)
 
 
 def linear(color: np.ndarray) -> np.ndarray:

@@ -97,18 +97,18 @@ def _from_glb(path: Path) -> RecordedAnimation:
 
 def _decode(gltf: GLTF2, blob: bytes) -> RecordedAnimation:
     mesh = gltf.meshes[0]
-    attributes = mesh.primitives[0].attributes
-    count = int(mesh.extras["vertexCount"])
-    positions = read_accessor(gltf, blob, attributes.POSITION)
-    source = getattr(attributes, "_SOURCE", None)
-    order = np.arange(len(positions)) if source is None else read_accessor(gltf, blob, source).astype(np.int64)
-    triangles = np.concatenate(
-        [order[read_accessor(gltf, blob, primitive.indices)].reshape(-1, 3) for primitive in mesh.primitives]
-    )
-    targets = [
-        read_accessor(gltf, blob, (target if isinstance(target, dict) else vars(target))["POSITION"])[:count]
-        for target in mesh.primitives[0].targets or []
-    ]
+    count, number = int(mesh.extras["vertexCount"]), len(mesh.primitives[0].targets or [])
+    vertices, targets = np.zeros((count, 3), np.float32), np.zeros((number, count, 3), np.float32)
+    triangles = []
+    for primitive in mesh.primitives:
+        positions = read_accessor(gltf, blob, primitive.attributes.POSITION)
+        place = getattr(primitive.attributes, "_SOURCE", None)
+        source = np.arange(len(positions)) if place is None else read_accessor(gltf, blob, place).astype(np.int64)
+        vertices[source] = positions
+        triangles.append(source[read_accessor(gltf, blob, primitive.indices)].reshape(-1, 3))
+        for index, target in enumerate(primitive.targets or []):
+            entry = target if isinstance(target, dict) else vars(target)
+            targets[index, source] = read_accessor(gltf, blob, entry["POSITION"])
     tracks = {}
     animation = gltf.animations[0]
     for channel in animation.channels:
@@ -119,10 +119,10 @@ def _decode(gltf: GLTF2, blob: bytes) -> RecordedAnimation:
         *(np.asarray(part, np.float64) for part in (tracks["translation"], tracks["rotation"], scale))
     )
     return RecordedAnimation(
-        positions[:count],
-        triangles.astype(np.int32),
-        np.stack(targets) if targets else np.zeros((0, count, 3), np.float32),
-        tracks["weights"].reshape(len(times), len(targets)) if targets else np.zeros((len(times), 0), np.float32),
+        vertices,
+        np.concatenate(triangles).astype(np.int32),
+        targets,
+        tracks["weights"].reshape(len(times), number) if number else np.zeros((len(times), 0), np.float32),
         tuple(Fraction(float(time)) for time in times),
         poses,
         float(mesh.extras["maxError"]),
