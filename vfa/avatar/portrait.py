@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from vfa.avatar.avatar import Avatar
-from vfa.avatar.parts import Eye, label_parts
+from vfa.avatar.features import PHOTO, eyeball, lid_lining, mouth_lining, teeth
+from vfa.avatar.parts import label_parts
 from vfa.avatar.photo import ball_texture, cut_out, read_photo, teeth_texture, tone
 from vfa.avatar.surface import Builder, border_loops, refine_fair, ring_triangles
 from vfa.errors import InputError
@@ -27,22 +28,11 @@ EYE_SPAN = 0.9
 
 SMALLEST_FACE = 48
 _TEXTURE = 1024
-_PHOTO, _RIGHT_BALL, _LEFT_BALL, _UPPER_TEETH, _LOWER_TEETH = range(5)
+_RIGHT_BALL, _LEFT_BALL, _UPPER_TEETH, _LOWER_TEETH = range(PHOTO + 1, PHOTO + 5)
 _SKIRT_RINGS = 16
 # How the skirt falls back: like a head of which the face is the front.
 _SKIRT_DEPTH, _SKIRT_REACH = 0.62, 0.45
 _BEHIND = 0.012  # of the picture's side
-# Rings of the mouth's lining: towards the gums, backwards, share of the width, brightness. The first ring hides well
-# behind the lips, so that from the front nothing of the lining shows beside the lips' margin.
-_MOUTH_RINGS = (
-    (0.04, 0.02, 0.99, 0.62),
-    (0.08, 0.05, 0.98, 0.36),
-    (0.11, 0.08, 0.95, 0.18),
-    (0.12, 0.22, 0.90, 0.09),
-    (0.09, 0.42, 0.70, 0.05),
-)
-_LID_RINGS = ((0.03, 1.14, 0.72), (0.12, 1.25, 0.45))
-_SKIN_THICKNESS = 0.045
 
 
 def load_portrait(path: str | Path, *, landmarker: FaceLandmarker | None = None) -> Avatar:
@@ -104,7 +94,7 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
 
     build = Builder()
     build.add(vertices, to_uv(vertices))
-    build.connect(triangles, _PHOTO)
+    build.connect(triangles, PHOTO)
     loops = {key: loop for loop in border_loops(triangles) for key in (10, 33, 263, 13) if key in loop}
     axes = _head_axes(points)
 
@@ -113,7 +103,7 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
     photo_texture = _cut_out(picture, window, photo.shape, shown)
     hidden = _beside(shown)
     _skirt(build, vertices[loops[10]], loops[10], window.side / unit, middle / unit, to_uv, photo_texture, hidden)
-    _mouth(build, vertices, loops[13], axes)
+    mouth_lining(build, vertices, loops[13], axes)
     textures: list[np.ndarray] = [photo_texture]
     report = [f"face of {found.size:.0f} pixels, texture of {photo_texture.shape[0]} pixels"]
     eyes = []
@@ -121,8 +111,8 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
         (_RIGHT_BALL, loops[33], face.RIGHT_IRIS, "right"),
         (_LEFT_BALL, loops[263], face.LEFT_IRIS, "left"),
     ):
-        _lid_lining(build, vertices, loop)
-        eye = _ball(build, vertices[loop], material)
+        lid_lining(build, vertices, loop)
+        eye = eyeball(build, vertices[loop], material)
         eyes.append(eye)
         around = float(np.linalg.norm(pixels[list(iris[1:]), :2] - pixels[iris[0], :2], axis=1).mean())
         texture, is_open = ball_texture(
@@ -135,7 +125,7 @@ def portrait_avatar(photo: np.ndarray, found: FaceLandmarks, name: str) -> Avata
     cheeks = found.points[[50, 280, 101, 330, 205, 425, 9, 151], :2]
     white = tone(photo, cheeks)
     for upper, material in ((True, _UPPER_TEETH), (False, _LOWER_TEETH)):
-        _teeth(build, points, axes, material, upper)
+        teeth(build, points, axes, material, upper)
         textures.append(teeth_texture(upper, white))
 
     positions, all_triangles, uv, colors, materials = build.arrays()
@@ -258,95 +248,4 @@ def _skirt(build, rim_positions, rim, side, middle, to_uv, texture, beside) -> N
     used[: len(rim)] = False
     number = np.concatenate([rim, np.zeros(len(everything) - len(rim), int)])
     number[used] = build.add(everything[used], uv[used])
-    build.connect(number[triangles], _PHOTO, uv[triangles])
-
-
-def _mouth(build: Builder, vertices: np.ndarray, loop: np.ndarray, axes: np.ndarray) -> None:
-    """The lining behind the lips: up and down behind them, then back; as dark as a mouth is."""
-    from scipy.spatial import cKDTree
-
-    right, up, front = axes
-    rim = vertices[loop]
-    ends = vertices[[face.INNER_LIPS_UPPER[0], face.INNER_LIPS_UPPER[-1]]]
-    middle = ends.mean(axis=0)
-    across = (rim - ends[0]) @ right / max((ends[1] - ends[0]) @ right, 1e-9)
-    taper = np.sqrt(np.clip(4 * across * (1 - across), 0, 1))
-    start, stop = (int(np.flatnonzero(loop == i)[0]) for i in (face.INNER_LIPS_UPPER[0], face.INNER_LIPS_UPPER[-1]))
-    order = (np.arange(len(loop)) - start) % len(loop)
-    first = order < (stop - start) % len(loop)
-    top = int(np.flatnonzero(loop == face.INNER_LIPS_UPPER[5])[0])
-    sign = np.where(first == first[top], 1.0, -1.0) * taper
-    uv = build.vertex_uv()[loop]
-    skin = cKDTree(vertices @ axes[:2].T)
-    inner = loop
-    for number, (rise, back, width, shade) in enumerate(_MOUTH_RINGS):
-        sideways = ((rim - middle) @ right)[:, None] * (width - 1) * right
-        moved = rim + sideways + (sign * rise)[:, None] * up - back * front
-        if number:  # the first ring starts at the margin itself; the others stay under the skin
-            over = vertices[skin.query(moved @ axes[:2].T)[1]]
-            moved -= np.maximum((moved - over) @ front + _SKIN_THICKNESS, 0)[:, None] * front
-        ring = build.add(moved, uv, np.array([1.0, 0.75, 0.72]) * shade)
-        build.bridge(inner, ring, _PHOTO)
-        inner = ring
-    hub = build.add((middle - 0.5 * front)[None], uv.mean(axis=0)[None], 0.02)
-    build.fan(inner, int(hub[0]), _PHOTO)
-
-
-def _lid_lining(build: Builder, vertices: np.ndarray, loop: np.ndarray) -> None:
-    """Strips behind the lids, so that no gap shows between them and the ball."""
-    rim = vertices[loop]
-    center = rim.mean(axis=0)
-    uv = build.vertex_uv()[loop]
-    inner = loop
-    for back, wider, shade in _LID_RINGS:
-        moved = center + (rim - center) * (wider, wider, 1) - (0, 0, back)
-        ring = build.add(moved, uv, shade)
-        build.bridge(inner, ring, _PHOTO)
-        inner = ring
-    hub = build.add((center - (0, 0, 0.3))[None], uv.mean(axis=0)[None], 0.3)
-    build.fan(inner, int(hub[0]), _PHOTO)
-
-
-def _ball(build: Builder, lids: np.ndarray, material: int) -> Eye:
-    """The front of an eyeball just behind the lids."""
-    width = float(np.ptp(lids[:, 0]))
-    radius = max(0.55 * width, 0.05)
-    xy = (lids[:, :2].min(axis=0) + lids[:, :2].max(axis=0)) / 2
-    beside = np.linalg.norm(lids[:, :2] - xy, axis=1)
-    clear = 1.03 * radius
-    depth = np.sqrt(np.maximum(clear**2 - beside**2, 0))
-    center = np.array([*xy, float((lids[:, 2] - depth)[beside < clear].min())])
-    angle = 2 * np.pi * np.arange(40) / 40
-    tilt = np.radians(np.linspace(0, 86, 16))[1:]
-    directions = [np.array([[0.0, 0.0, 1.0]])]
-    directions += [np.column_stack([np.sin(t) * np.cos(angle), np.sin(t) * np.sin(angle), np.full(40, np.cos(t))])
-                   for t in tilt]  # fmt: skip
-    numbers = [build.add(center + radius * d, 0.5 + d[:, :2] / 2) for d in directions]
-    build.connect(np.stack([np.full(40, numbers[0][0]), numbers[1], np.roll(numbers[1], -1)], axis=1), material)
-    for inner, outer in zip(numbers[1:-1], numbers[2:], strict=True):
-        build.bridge(inner, outer, material)
-    return Eye(center, radius, np.concatenate(numbers))
-
-
-def _teeth(build: Builder, points: np.ndarray, axes: np.ndarray, material: int, upper: bool) -> None:
-    """A row of teeth on an arch behind the lips."""
-    right, up, front = axes
-    ends = points[[face.INNER_LIPS_UPPER[0], face.INNER_LIPS_UPPER[-1]]]
-    width = float(np.linalg.norm(ends[1] - ends[0]))
-    lip = points[13 if upper else 14]
-    middle = lip + ((ends.mean(axis=0) - lip) @ right) * right
-    half = min(0.46 * width, 0.25) * (1.0 if upper else 0.92)
-    edge, root = (-0.015, 0.095) if upper else (-0.025, -0.105)
-    back = 0.085 if upper else 0.095
-    x = np.linspace(-half, half, 33)
-    depth = -back - 1.6 * x**2 / max(half, 1e-9) * 0.55
-    rows = []
-    for share in np.linspace(0, 1, 5):
-        height = edge + (root - edge) * share
-        place = middle + x[:, None] * right + height * up + (depth - 0.02 * share)[:, None] * front
-        v = share if upper else 1 - share
-        rows.append(build.add(place, np.column_stack([np.linspace(0, 1, 33), np.full(33, v)])))
-    for low, high in zip(rows[:-1], rows[1:], strict=True):
-        a, b, c, d = low[:-1], low[1:], high[1:], high[:-1]
-        triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
-        build.connect(triangles if upper else triangles[:, ::-1], material)
+    build.connect(number[triangles], PHOTO, uv[triangles])
