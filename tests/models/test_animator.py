@@ -13,6 +13,7 @@ from network_cases import SMALL, frames, relative, small_network
 
 from vfa.errors import InputError
 from vfa.models import AnimatorConfig, AnimatorOutput, VersatileFaceAnimator
+from vfa.models.folding import RowSampler, Target
 from vfa.models.network import AnimatorNetwork
 
 NAMES = ("rgbd", "flow", "mask", "warped", "inpainted")
@@ -41,6 +42,22 @@ def test_equals_the_straightforward_implementation(model: VersatileFaceAnimator)
             assert relative(getattr(out, name), expected[name]) < 1e-3, name
             error = (getattr(out, name) - expected[name]).abs().median()
             assert float(error / expected[name].abs().mean()) < 1e-5, name
+
+
+def test_paths_of_other_devices_give_the_same(model: VersatileFaceAnimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain convolutions and grid_sample, as on a GPU, instead of packed weights and row gathering."""
+    monkeypatch.setattr(Target, "packs_weights", property(lambda _: False))
+    plain_sampler = RowSampler.__init__
+
+    def elsewhere(self: RowSampler, target: Target, size: int) -> None:
+        plain_sampler(self, target, size)
+        self.on_cpu = False
+
+    monkeypatch.setattr(RowSampler, "__init__", elsewhere)
+    generic = VersatileFaceAnimator.from_network(small_network())
+    source, driving, start = frames(1, 1), frames(3, 2), frames(1, 3)
+    out = generic.animate(source, driving, start, batch_size=3)
+    assert largest_error(out, model.animate(source, driving, start)) < 1e-3
 
 
 @pytest.mark.parametrize("channels", [3, 4])

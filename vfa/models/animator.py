@@ -25,8 +25,6 @@ from vfa.models.config import AnimatorConfig
 from vfa.models.engine import EncodedSource, Engine, TorchEngine
 from vfa.models.network import AnimatorNetwork
 
-BATCH = 8
-
 
 @dataclass(frozen=True)
 class AnimatorOutput:
@@ -151,7 +149,7 @@ class VersatileFaceAnimator:
         )
 
     def animate(
-        self, source: Tensor, driving: Tensor, start: Tensor | None = None, *, batch_size: int = BATCH
+        self, source: Tensor, driving: Tensor, start: Tensor | None = None, *, batch_size: int | None = None
     ) -> AnimatorOutput:
         """Animate a source with a clip that is in memory; for a long clip use `prepare`.
 
@@ -159,15 +157,14 @@ class VersatileFaceAnimator:
             source: [1, C, H, W] in [-1, 1].
             driving: [N, C, H, W] in [-1, 1].
             start: [1, C, H, W] or None, see `prepare`.
-            batch_size: frames computed at a time.
+            batch_size: frames computed at a time; None takes what is fastest on the device.
         """
         driving = self._frames(driving, "driving")
-        clip = self.prepare(source, start)
-        return AnimatorOutput.concatenate([clip.animate(batch) for batch in driving.split(batch_size)])
+        return self.prepare(source, start).animate(driving, batch_size=batch_size)
 
-    def encode_motion(self, frames: Tensor, *, batch_size: int = BATCH) -> Tensor:
+    def encode_motion(self, frames: Tensor, *, batch_size: int | None = None) -> Tensor:
         """The motion weights ``a`` [N, motion] of frames [N, C, H, W] in [-1, 1]."""
-        batches = self._frames(frames, "frames").split(batch_size)
+        batches = self._frames(frames, "frames").split(batch_size or self.engine.batch_size)
         return torch.cat([self.engine.encode_motion(batch) for batch in batches])
 
     def _frames(self, frames: Any, name: str, *, single: bool = False) -> Tensor:
@@ -200,7 +197,7 @@ class VersatileFaceAnimator:
 
 
 class PreparedClip:
-    """A source, encoded, ready to be animated batch by batch.
+    """A source, encoded, ready to be animated.
 
     Attributes:
         source: the encoded source.
@@ -216,14 +213,17 @@ class PreparedClip:
         base = self.source.latent + (self.source.motion - start.to(directions)) @ directions.T
         return PreparedClip(self.animator, self.source, base)
 
-    def animate(self, driving: Tensor) -> AnimatorOutput:
-        """Animate one batch of driving frames [B, C, H, W]."""
-        driving = self.animator._frames(driving, "driving")
-        return self.animate_motion(self.animator.engine.encode_motion(driving))
+    def animate(self, driving: Tensor, *, batch_size: int | None = None) -> AnimatorOutput:
+        """Animate driving frames [N, C, H, W], a batch at a time."""
+        motion = self.animator.encode_motion(driving, batch_size=batch_size)
+        return self.animate_motion(motion, batch_size=batch_size)
 
-    def animate_motion(self, motion: Tensor) -> AnimatorOutput:
-        """Animate from motion weights ``a`` [B, motion] of driving frames."""
+    def animate_motion(self, motion: Tensor, *, batch_size: int | None = None) -> AnimatorOutput:
+        """Animate from motion weights ``a`` [N, motion] of driving frames."""
         engine = self.animator.engine
-        latent = self.base + motion.to(engine.directions) @ engine.directions.T
-        rgbd, field = engine.generate(latent, self.source)
-        return AnimatorOutput(rgbd.float(), *(tensor.float() for tensor in field))
+        latents = self.base + motion.to(engine.directions) @ engine.directions.T
+        parts = []
+        for latent in latents.split(batch_size or engine.batch_size):
+            rgbd, field = engine.generate(latent, self.source)
+            parts.append(AnimatorOutput(rgbd.float(), *(tensor.float() for tensor in field)))
+        return parts[0] if len(parts) == 1 else AnimatorOutput.concatenate(parts)

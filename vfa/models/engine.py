@@ -17,6 +17,9 @@ from vfa.models.folded_generator import FoldedGenerator, SourceTables
 from vfa.models.folding import Target
 from vfa.models.network import AnimatorNetwork
 
+# On a CPU one frame fills all cores and a second one leaves the cache (measured: 2 to 12 % slower per frame).
+CPU_BATCH, GPU_BATCH = 1, 16
+
 
 @dataclass(frozen=True)
 class EncodedSource:
@@ -40,12 +43,14 @@ class Engine(Protocol):
         config: the architecture.
         device: where frames are computed.
         directions: Q [latent, motion], the orthonormal motion dictionary, float32.
+        batch_size: how many frames at a time are fastest there.
         description: what runs and where, for a log.
     """
 
     config: AnimatorConfig
     device: torch.device
     directions: Tensor
+    batch_size: int
     description: str
 
     def encode_source(self, source: Tensor) -> EncodedSource:
@@ -77,6 +82,7 @@ class TorchEngine:
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise InputError("there is no usable GPU", found=f"device {device}", hint="use device cpu")
         self.config = network.config
+        self.batch_size = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
         target = Target(self.device, dtype)
         with torch.no_grad():
             self._encoder = FoldedEncoder(target, network.enc, self.config.size)

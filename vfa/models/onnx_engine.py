@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vfa.errors import AssetError, CheckpointError, InputError
 from vfa.models.config import AnimatorConfig
-from vfa.models.engine import EncodedSource
+from vfa.models.engine import CPU_BATCH, GPU_BATCH, EncodedSource
 from vfa.models.export import FLOW_OUTPUTS, feature_names
 from vfa.models.flow import FlowField
 
@@ -67,6 +67,7 @@ class OnnxEngine:
         self._generator = self._open(folder / "generator.onnx", provider)
         self._flow = self._open(folder / "flow.onnx", provider)
         used = self._generator.get_providers()[0]
+        self.batch_size = CPU_BATCH if used == "CPUExecutionProvider" else GPU_BATCH
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {used}, float32"
 
     @staticmethod

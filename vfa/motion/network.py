@@ -76,7 +76,7 @@ def encode_driver(
         frames: float32 [4, S, S] in [-1, 1] each.
         times: of the frames.
         animator: the networks; three-channel ones leave out the depth.
-        batch_size: frames encoded at a time.
+        batch_size: frames in memory at a time.
         progress: called after every frame.
     """
     import torch
@@ -85,7 +85,7 @@ def encode_driver(
     parts: list[np.ndarray] = []
     for batch in _batches(frames, batch_size):
         stacked = torch.from_numpy(np.stack(batch)[:, :channels])
-        parts.append(animator.encode_motion(stacked, batch_size=batch_size).float().cpu().numpy())
+        parts.append(animator.encode_motion(stacked).float().cpu().numpy())
         for _ in batch:
             if progress is not None:
                 progress()
@@ -209,7 +209,7 @@ class NetworkMotion:
 
         Args:
             wanted: which frames; None takes all, a range of one is `--target_frame`.
-            batch_size: frames generated at a time.
+            batch_size: frames in memory at a time.
         """
         import torch
 
