@@ -56,7 +56,7 @@ def load_licensed(path: str | Path) -> MorphableModel:
 
     def floats(key: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         array = entry(key)
-        if array.dtype.kind not in "fiu" or array.size != np.prod(shape) or (len(shape) == 2 and array.shape != shape):
+        if array.dtype.kind not in "fiu" or array.size != np.prod(shape) or (shape[0] == size and array.shape != shape):
             raise AssetError(
                 f"entry {key!r} has a wrong shape",
                 path=path,

@@ -16,6 +16,7 @@ from BFM.expressions import EXPRESSION_NAMES, expression_index
 
 Array = NDArray[np.float64]
 
+FINE_RATE = 200  # Hz
 START = 0.35  # seconds of the neutral face before anything moves
 
 # Mouth shapes of speech sounds: the strength of each named expression.
@@ -210,12 +211,20 @@ def performance(n_frames: int, rate: float | Fraction, seed: int) -> Performance
     """
     if n_frames < 1 or rate <= 0:
         raise ValueError(f"a performance needs frames and a rate, got {n_frames} at {rate}")
+    from scipy.ndimage import gaussian_filter1d
+
     t = np.arange(n_frames) / float(rate)
     end = float(t[-1]) + 1.0
     streams = [np.random.default_rng([seed, k]) for k in range(7)]
     phrases = _phrases(streams[0], end)
     out = np.zeros((n_frames, len(EXPRESSION_NAMES)))
-    _speech(streams[1], t, phrases, out)
+    # Articulators have mass: speech is worked out on a fine grid, smoothed over 18 ms and then sampled.
+    fine = np.arange(int(end * FINE_RATE) + 1) / FINE_RATE
+    spoken = np.zeros((len(fine), out.shape[1]))
+    _speech(streams[1], fine, phrases, spoken)
+    spoken = gaussian_filter1d(spoken, 0.018 * FINE_RATE, axis=0)
+    for column in np.flatnonzero(spoken.any(0)):
+        out[:, column] = np.interp(t, fine, spoken[:, column])
     _episodes(streams[2], t, phrases, out)
     _brows(streams[3], t, phrases, out)
     euler, shift = _head(streams[5], t, phrases, end)

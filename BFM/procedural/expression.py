@@ -29,8 +29,8 @@ SIDED: dict[str, tuple[Pull, ...]] = {
     "cheekSquint": (Pull(37, -19, 14, 8, 0, 4.2, 2.4), Pull(45, -8, 9, 6, -0.5, 2.0, 0.8)),
     "noseSneer": (Pull(12, -31, 6, 7, 1.2, 3.6, 0.4), Pull(13, -50, 8, 7, 0.6, 2.6, 0.8), Pull(8, 2, 6, 6, -0.6, 1.2, 1.2)),
     "mouthSmile": (
-        Pull(25, M, 9.5, 8.5, 8.2, 6.8, -6.5), Pull(12, M, 8, 8, 3.6, 1.4, -1.6), Pull(38, -37, 13, 11, 2.0, 5.2, 3.2),
-        Pull(30, -48, 5, 9, 1.5, 2.5, -1.5),
+        Pull(25, M, 9.5, 8.5, 8.4, 5.8, -6.6), Pull(13, M, 8, 8, 3.9, 1.3, -1.9), Pull(38, -37, 13, 11, 2.0, 5.0, 3.2),
+        Pull(31, -50, 4.5, 9, 1.5, 2.5, -2.0), Pull(0, M + 6, 12, 5, 0, 1.0, -0.8),
     ),
     "mouthFrown": (Pull(25, M - 1, 9, 9, 0.8, -7.0, -1.0), Pull(13, M - 2, 8, 7, 0.4, -1.6, 0), Pull(28, -80, 9, 9, 1.0, -2.0, 0.8)),
     "mouthDimple": (Pull(26, M, 7.5, 7.5, 4.6, 0.9, -4.4), Pull(13, M, 8, 8, 1.6, 0, -0.8)),
@@ -57,8 +57,8 @@ LIDS: dict[str, Opening] = {
     "eyeBlink": Opening(0.0, 0.0, 0.15),
     "eyeLookDown": Opening(OPEN_UPPER - 3.4, OPEN_LOWER + 0.5, 0.6),
     "eyeLookUp": Opening(OPEN_UPPER + 1.2, OPEN_LOWER - 0.5, 1.1),
-    "eyeSquint": Opening(OPEN_UPPER - 1.8, OPEN_LOWER - 2.1, 1.1),
-    "eyeWide": Opening(OPEN_UPPER + 2.1, OPEN_LOWER + 0.5, 1.0),
+    "eyeSquint": Opening(OPEN_UPPER - 2.7, OPEN_LOWER - 2.5, 1.1),
+    "eyeWide": Opening(OPEN_UPPER + 2.6, OPEN_LOWER + 0.7, 1.0),
 }
 
 
@@ -77,9 +77,20 @@ class Expressions:
         for strip in face.lid_strip:
             self.free[strip.ravel()] = 0
         self.seam = np.stack([face.skin.index[MOUTH_ROW + k, face.mouth_columns] for k in (0, 1)])
-        self.smooth = smoother(face.skin.triangles, n_outer, 2.0)
+        self._smooth_open = smoother(face.skin.triangles, n_outer, 2.0)
+        closed = np.arange(n_outer)
+        closed[self.seam[1]] = self.seam[0]
+        self._smooth_closed = smoother(closed[face.skin.triangles], n_outer, 2.0)
         self.n_outer = n_outer
         self.jaw = self._jaw_weights()
+
+    def smooth(self, d: Array, together: bool = True) -> Array:
+        """Smooth a displacement of the outer skin, across the closed lips or along each lip apart."""
+        if not together:
+            return self._smooth_open(d)
+        d = self._smooth_closed(d)
+        d[self.seam[1]] = d[self.seam[0]]
+        return d
 
     def _jaw_weights(self) -> Array:
         p, lower = self.p[: self.n_outer], self.lower[: self.n_outer]
@@ -116,7 +127,7 @@ class Expressions:
             edge = d[self.seam[side]]
             for k, share in enumerate(depth):
                 d[face.mouth_bag[side, k]] = edge * share
-            if jaw is None:
+            if jaw is None or together:
                 continue
             weight = self.jaw[self.seam[side]][:, None]
             for k in range(rows):  # the floor of the mouth goes with the jaw, only its far end stays
@@ -134,7 +145,7 @@ class Expressions:
         d = pulled(self.p, pulls, side) * self.free[:, None]
         if part != "all":
             d = d * (self.lower if part == "lower" else ~self.lower)[:, None]
-        return self.smooth(d[: self.n_outer])
+        return self.smooth(d[: self.n_outer], part == "all")
 
     def _jaw(self, angle: float = 0.0, shift: tuple[float, float, float] = (0, 0, 0), together: bool = True) -> Array:
         moved = self._jaw_moved(self.head.vertices, angle, shift)
@@ -212,22 +223,17 @@ class Expressions:
         if name == "jawForward":
             return self._jaw(shift=(0, -0.5, 6.5))
         if name == "jawBack":
-            return self._jaw(shift=(0, 0.3, -4.5))
+            return self._jaw(shift=(0, -1.5, -4.0))
         if name in ("jawLeft", "jawRight"):
-            return self._jaw(shift=(8.0 if name == "jawLeft" else -8.0, 0, 0))
+            return self._jaw(shift=(8.0 if name == "jawLeft" else -8.0, -1.2, 0.8))
         if name == "mouthClose":
             return self._close()
         if name in ("mouthLeft", "mouthRight"):
             weight = pulled(self.p, (Pull(0, M, 22, 13, 0, 0, 1),))[:, 2:]
             sign = 1 if name == "mouthLeft" else -1
-            bend = np.stack(
-                [
-                    np.full(len(self.p), 8.5 * sign),
-                    0.9 * np.clip(sign * self.p[:, 0] / 25, -1, 1),
-                    -0.09 * sign * self.p[:, 0],
-                ],
-                -1,
-            )
+            x = self.p[:, 0]
+            lifted = 0.9 * np.clip(sign * x / 25, -1, 1)  # the leading corner rises, the trailing one is drawn flat
+            bend = np.stack([np.full(len(x), 8.5 * sign), lifted + 0.4, 0.8 - 0.09 * sign * x], -1)
             return self._with_inside(self.smooth((weight * bend * self.free[:, None])[: self.n_outer]), True)
         if name == "mouthFunnel":
             round_ = self._pull((Pull(25, M, 10, 9, -7.0, 0, 2.4), Pull(0, M, 14, 11, 0, 0, 4.4)))
@@ -254,7 +260,7 @@ class Expressions:
             for axis in range(3):
                 along = np.interp(q[:, 0], x[order], gap[order, axis])
                 d[vertices, axis] = share * along * np.exp(-0.5 * (away / reach) ** 2)
-        d = self.smooth(d)
+        d = self.smooth(self.smooth(d, False), False)
         d[self.seam[0]] = 0.45 * gap
         d[self.seam[1]] = -0.55 * gap
         return self._with_inside(d, False)
@@ -266,7 +272,7 @@ class Expressions:
             members = head.groups["tongue"]
             q = head.vertices[members]
             front = smooth_step(q[:, 2], 42, 80)[:, None]
-            d[members] = front * ([0, 7.5, 27.0] if name == "tongueOut" else [0, 8.0, 2.0])
+            d[members] = front * ([0, 10.5, 29.0] if name == "tongueOut" else [0, 8.0, 2.0])
             d[members, 0] -= 0.15 * q[:, 0] * front[:, 0]
             return d
         p = self.p[: self.n_outer]

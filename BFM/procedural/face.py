@@ -184,7 +184,9 @@ class Face:
         rim = np.sqrt(np.clip(1 - s**2, 0, 1))
         if upper:
             fold = -1.25 * np.exp(-0.5 * ((e - 3.4) / 0.75) ** 2) + 0.9 * np.exp(-0.5 * ((e - 6.6) / 2.2) ** 2)
-            soft = smooth_step(along, -1.15, -0.75) * smooth_step(along, 1.45, 0.9)  # the fold runs out past the corners
+            soft = smooth_step(along, -1.15, -0.75) * smooth_step(
+                along, 1.45, 0.9
+            )  # the fold runs out past the corners
             amount = opening.fold * fold * (0.35 + 0.65 * rim) * soft * (v > 0.1)
         else:
             fold = -0.35 * np.exp(-0.5 * ((e - 5.5) / 1.3) ** 2) + 0.25 * np.exp(-0.5 * ((e - 2.6) / 1.2) ** 2)
@@ -233,9 +235,11 @@ class Face:
         for side, edge in ((0, upper), (1, lower)):
             ladder = np.concatenate([edge[None], strip[side]])
             a, b, c, d = ladder[:-1, :-1], ladder[1:, :-1], ladder[1:, 1:], ladder[:-1, 1:]
-            if side:
-                b, d = d, b
-            faces += [np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)]
+            half = a.shape[1] // 2
+            for k, columns in enumerate((slice(None, half), slice(half, None))):  # diagonals mirror each other
+                q = [corner[:, columns] for corner in ((d, a, b, c) if k == 0 else (a, b, c, d))]
+                cells = [np.stack([q[0], q[1], q[2]], -1), np.stack([q[0], q[2], q[3]], -1)]
+                faces += [cell.reshape(-1, 3)[:, :: -1 if side else 1] for cell in cells]
         return faces
 
     def seam_height(self, x: Array) -> Array:

@@ -68,12 +68,12 @@ def _sum(*warps: Warp) -> Warp:
 MODES: dict[str, Warp] = {
     "masculine": _sum(
         _front(
-            Pull(22, 17, 15, 7, 0, -1.0, 1.9), Pull(0, 22, 10, 8, 0, 0, 1.2), Pull(44, -76, 18, 17, 3.0, -1.2, 0.5),
+            Pull(22, 17, 15, 7, 0, -1.0, 1.9), Pull(0, 22, 10, 8, 0, 0, 1.2), Pull(44, -76, 18, 17, 2.6, -1.0, 0.5),
             Pull(10, -100, 16, 11, 1.6, -2.0, 1.2), Pull(0, -26, 11, 15, 0, -0.5, 1.2), Pull(12, -36, 7, 7, 0.9, 0, 0.4),
-            Pull(0, M + 5, 17, 4.5, 0, -0.5, -0.7), Pull(0, M - 6, 17, 5, 0, 0.6, -0.8), Pull(36, 20, 14, 9, 0, -1.3, 0),
+            Pull(0, M + 5, 17, 4.5, 0, -0.6, -0.9), Pull(0, M - 6, 17, 5, 0, 0.6, -0.8), Pull(36, 20, 14, 9, 0, -1.3, 0),
             Pull(33, -26, 14, 13, -0.4, -0.6, -1.2), Pull(26, 54, 20, 15, 0, 0, -1.3),
         ),
-        _stretch(0, 0, 0.022, -20, -60), _neck(0.055, 1.0),
+        _stretch(0, 0, 0.014, -20, -60), _neck(0.055, 1.0),
     ),
     "head_width": _stretch(0, 0, 0.030, -110, -40),
     "head_length": lambda p: np.stack([0 * p[:, 0], 0 * p[:, 0], 0.04 * np.minimum(p[:, 2], 0) * smooth_step(p[:, 1], -100, -30)], -1),
@@ -173,7 +173,7 @@ class Identities:
         self.p = head.vertices
         skin = self.p[: head.face.count]
         self.lids = np.zeros(head.count)
-        self.lids[: head.face.count] = eye_share(skin, 1.05, 2.1)
+        self.lids[: head.face.count] = eye_share(skin, 1.3, 2.4)
         for strip in head.face.lid_strip:
             self.lids[strip.ravel()] = 1
         self.sign = np.where(self.p[:, 0] > 0, 1, -1)
@@ -228,7 +228,7 @@ class Identities:
         head = self.head
         d = np.zeros((head.count, 3))
         if name == "eye_opening":
-            state = Opening(OPEN_UPPER + 0.9, OPEN_LOWER + 0.3)
+            state = Opening(OPEN_UPPER + 0.5, OPEN_LOWER + 0.15)
             d[: head.face.count] = head.face.vertices(state, state) - head.skin_vertices
             return d
         angle = np.radians(2.2)

@@ -172,7 +172,7 @@ def levels(position: Array) -> NDArray[np.int64]:
     level = np.full(p.shape[:2], 2)
     level[(front & (x < 75) & (y < 62) & (y > -112)) | ((y < -100) & (z > -10))] = 1
     level[(z < 30) & (z > -45) & (y < 45) & (y > -52) & (x > 45)] = 1
-    level[front & (x < 50) & (y < 30) & (y > -88)] = 0
+    level[front & (x < 48) & (y < 27) & (y > -86)] = 0
     level[(z < 22) & (z > -24) & (y < 34) & (y > -36) & (x > 50)] = 0
     level[-1] = 1
     return grid.balance_levels(level, SEAMS)

@@ -287,7 +287,7 @@ def _variations(c: Palette) -> dict[str, tuple[Palette, Palette]]:
 
     def darker(sign: float) -> Palette:
         return replace(
-            c, skin=_shift(c.skin, *(sign * d for d in (-34, -37, -38))), lips=_shift(c.lips, *(sign * d for d in (-22, -16, -14))),
+            c, skin=_shift(c.skin, *(sign * d for d in (-36, -33, -29))), lips=_shift(c.lips, *(sign * d for d in (-22, -16, -14))),
         )  # fmt: skip
 
     return {

@@ -36,11 +36,11 @@ _HALF_WIDTH = _table(
         -15: 69,
         -30: 66.5,
         -45: 63.5,
-        -60: 59.5,
-        -75: 55,
-        -90: 48.5,
-        -103: 41,
-        -125: 37,
+        -60: 58.2,
+        -75: 53,
+        -90: 46.3,
+        -103: 38.5,
+        -125: 35,
     }
 )
 _FRONT = _table(
@@ -68,7 +68,7 @@ _BACK = _table({121: 97, 80: 100, 45: 101.5, 15: 99, -10: 92, -35: 80, -60: 66, 
 # Soft bumps in the front view: height (mm along the sight line), x, y, radius x, radius y, tilt of the axes (degrees).
 _BUMPS = np.array(
     [
-        (3.4, 22, 18, 13, 5.5, 12),  # brow ridge
+        (2.8, 22, 18, 13, 5.5, 12),  # brow ridge
         (1.2, 0, 22, 9, 7, 0),  # glabella
         (-6.0, 21, 2, 10, 9, 0),  # inner orbit
         (-5.0, 36, 4, 11, 9, 0),  # outer orbit
@@ -164,7 +164,7 @@ def neck_field(p: Array) -> Array:
     x, y, z = p[..., 0], p[..., 1], p[..., 2]
     t = np.clip((-60 - y) / 110, -0.4, 1.4)
     cz = -17 - 18 * t
-    rx, rz = 48.5 + 4.5 * t**2, 54 + 4 * t
+    rx, rz = 47.0 + 4.5 * t**2, 54 + 4 * t
     q = np.stack([x / rx, (z - cz) / rz], -1)
     norm = np.maximum(np.linalg.norm(q, axis=-1), 1e-6)
     neck = np.hypot(x, z - cz) * (1 - 1 / norm)

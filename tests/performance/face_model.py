@@ -1,7 +1,7 @@
 """How well a face tracker sees the built-in head: detection over random heads, and tracking of single expressions.
 
-    python tests/performance/face_model.py --detection 300
-    python tests/performance/face_model.py --tracking 6
+python tests/performance/face_model.py --detection 300
+python tests/performance/face_model.py --tracking 6
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def picture(
     """Render a head turned by (pitch, yaw, roll) degrees. Returns the picture and the projected iBUG landmarks."""
     turned = model.pose(vertices, np.radians(angles), np.zeros(3))
     camera = Camera(focal=1000 * size / SIZE * 0.95 * zoom, principal=(size / 2, size / 2), width=size, height=size)
-    shown = render_mesh(turned, model.triangles, Appearance(vertex_colors=colors), camera, light=light, background=background)
+    shown = render_mesh(
+        turned, model.triangles, Appearance(vertex_colors=colors), camera, light=light, background=background
+    )
     return shown.color, camera.project(model.landmarks(turned))[:, :2]
 
 
@@ -47,7 +49,9 @@ def random_light(rng: np.random.Generator) -> Light:
     return Light.lamps([(tuple(map(float, direction)), 1.15 - ambient)], ambient=ambient)
 
 
-def random_views(model: MorphableModel, count: int, seed: int, spread: float = 1.0, turn: float = 1.0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def random_views(
+    model: MorphableModel, count: int, seed: int, spread: float = 1.0, turn: float = 1.0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pictures of random people with random expressions, poses, lights and backgrounds, and their landmarks."""
     rng = np.random.default_rng(seed)
     for k in range(count):
@@ -55,10 +59,14 @@ def random_views(model: MorphableModel, count: int, seed: int, spread: float = 1
         vertices = model.vertices(person.identity, sample_expression(rng), gaze=tuple(rng.normal(0, 0.15, 2)))
         angles = (turn * rng.uniform(-20, 20), turn * rng.uniform(-30, 30), rng.uniform(-10, 10))
         back = rng.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8) if k % 2 else (0, 0, 0)
-        yield picture(model, vertices, model.colors(person.texture), angles, rng.uniform(0.65, 1.0), random_light(rng), back)
+        yield picture(
+            model, vertices, model.colors(person.texture), angles, rng.uniform(0.65, 1.0), random_light(rng), back
+        )
 
 
-def measure_detection(model: MorphableModel, count: int, seed: int, spread: float, turn: float) -> tuple[float, np.ndarray]:
+def measure_detection(
+    model: MorphableModel, count: int, seed: int, spread: float, turn: float
+) -> tuple[float, np.ndarray]:
     """Share of detected faces and the mean landmark error of each over the outer-eye distance."""
     from vfa.face.topology import IBUG68
 
@@ -137,8 +145,10 @@ def main() -> None:
     model = load_model()
     if args.detection:
         share, errors = measure_detection(model, args.detection, args.seed, args.spread, args.turn)
-        print(f"detected {share:.4f} of {args.detection}; landmark error over the outer-eye distance: "
-              f"median {np.median(errors):.4f}, 99th percentile {np.percentile(errors, 99):.4f}")
+        print(
+            f"detected {share:.4f} of {args.detection}; landmark error over the outer-eye distance: "
+            f"median {np.median(errors):.4f}, 99th percentile {np.percentile(errors, 99):.4f}"
+        )
     if args.tracking:
         for name, (start, end, rank) in measure_tracking(model, args.tracking, args.seed).items():
             print(f"{name:32s} {start:.3f} -> {end:.3f}   rank correlation {rank:+.2f}")
