@@ -218,11 +218,11 @@ def performance(n_frames: int, rate: float | Fraction, seed: int) -> Performance
     streams = [np.random.default_rng([seed, k]) for k in range(7)]
     phrases = _phrases(streams[0], end)
     out = np.zeros((n_frames, len(EXPRESSION_NAMES)))
-    # Articulators have mass: speech is worked out on a fine grid, smoothed over 18 ms and then sampled.
+    # Articulators have mass: speech is worked out on a fine grid, smoothed over 23 ms and then sampled.
     fine = np.arange(int(end * FINE_RATE) + 1) / FINE_RATE
     spoken = np.zeros((len(fine), out.shape[1]))
     _speech(streams[1], fine, phrases, spoken)
-    spoken = gaussian_filter1d(spoken, 0.018 * FINE_RATE, axis=0)
+    spoken = gaussian_filter1d(spoken, 0.023 * FINE_RATE, axis=0)
     for column in np.flatnonzero(spoken.any(0)):
         out[:, column] = np.interp(t, fine, spoken[:, column])
     _episodes(streams[2], t, phrases, out)
