@@ -312,7 +312,9 @@ def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | N
     try:
         config = None if header is None else AnimatorConfig.from_dict(json.loads(header))
     except (json.JSONDecodeError, TypeError, AttributeError, InputError) as error:
-        raise CheckpointError("the configuration in the header is invalid", path=path, found=header[:160]) from error
+        raise CheckpointError(
+            "the configuration in the header is invalid", path=path, found=str(header)[:160]
+        ) from error
     return state, config, normalization
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -28,7 +29,7 @@ class AppearanceEncoder(nn.Module):
 
     def __init__(self, config: AnimatorConfig) -> None:
         super().__init__()
-        self.convs = nn.ModuleList([ConvLayer(config.input_channels, config.channels(config.size), 1)])
+        self.convs: Any = nn.ModuleList([ConvLayer(config.input_channels, config.channels(config.size), 1)])
         resolution = config.size
         while resolution > 4:
             self.convs.append(ResidualBlock(config.channels(resolution), config.channels(resolution // 2)))
@@ -51,7 +52,7 @@ class Encoder(nn.Module):
         super().__init__()
         width = config.latent_dim_style
         self.net_app = AppearanceEncoder(config)
-        self.fc = nn.Sequential(
+        self.fc: Any = nn.Sequential(
             *(EqualLinear(width, width) for _ in range(4)), EqualLinear(width, config.latent_dim_motion)
         )
 

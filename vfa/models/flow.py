@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,12 +50,12 @@ class FlowGenerator(nn.Module):
         self.style_conv = ModulatedConv2d(3, 3, 3, config.latent_dim_style, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         self.first = ConvLayer(3, width, 7)
-        self.down_blocks = nn.ModuleList(
+        self.down_blocks: Any = nn.ModuleList(
             [ConvLayer(width, 2 * width, 3, halve=True), ConvLayer(2 * width, 4 * width, 3, halve=True)]
         )
-        self.down_mask = nn.Sequential(Fir(down=2), Fir(down=2))
-        self.res_blocks = nn.Sequential(*(BatchNormBlock(4 * width) for _ in range(config.flow_blocks)))
-        self.up_blocks = nn.Sequential(
+        self.down_mask: Any = nn.Sequential(Fir(down=2), Fir(down=2))
+        self.res_blocks: Any = nn.Sequential(*(BatchNormBlock(4 * width) for _ in range(config.flow_blocks)))
+        self.up_blocks: Any = nn.Sequential(
             nn.Sequential(ConvLayer(4 * width, 2 * width, 3), Fir(up=2)),
             nn.Sequential(ConvLayer(2 * width, width, 3), Fir(up=2)),
         )

@@ -14,18 +14,12 @@ class _FoldedBlock:
     """A residual block; the division by sqrt 2 cancels the second activation's gain and scales the skip's weight."""
 
     def __init__(self, target: Target, block: ResidualBlock, size: int) -> None:
-        conv1, act1 = block.conv1
-        fir, conv2, act2 = block.conv2
-        skip_fir, skip = block.skip
-        self.conv1 = activated_conv(
-            target, conv1.effective_weight(), act1.bias, size=size, padding=1, partial_sums=True
-        )
-        self.blur = FoldedFir(target, fir.kernel, conv2.weight.shape[1], size=size, padding=2)
-        self.conv2 = activated_conv(
-            target, conv2.effective_weight(), act2.bias, size=size + 1, stride=2, gain=1.0, partial_sums=True
-        )
+        conv2, skip = block.conv2, block.skip.conv
+        self.conv1 = activated_conv(target, block.conv1, size=size, partial_sums=True)
+        self.blur = FoldedFir(target, conv2.fir.kernel, conv2.conv.weight.shape[1], size=size, padding=2)
+        self.conv2 = activated_conv(target, conv2, size=size + 1, gain=1.0, partial_sums=True)
         # Only every second pixel of the filtered skip is used: filter and stride in one.
-        self.shrink = FoldedFir(target, skip_fir.kernel, skip.weight.shape[1], size=size, down=2)
+        self.shrink = FoldedFir(target, block.skip.fir.kernel, skip.weight.shape[1], size=size, down=2)
         self.skip = FoldedConv(target, skip.effective_weight() / SQRT2, size=size // 2)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -38,7 +32,7 @@ class FoldedEncoder:
     def __init__(self, target: Target, encoder: Encoder, size: int) -> None:
         self.target = target
         first, *blocks, last = encoder.net_app.convs
-        self.first = activated_conv(target, first[0].effective_weight(), first[1].bias, size=size)
+        self.first = activated_conv(target, first, size=size)
         self.blocks = [_FoldedBlock(target, block, size >> level) for level, block in enumerate(blocks)]
         assert isinstance(last, EqualConv2d)
         self.last = FoldedConv(target, last.effective_weight(), size=4, partial_sums=True)

@@ -62,26 +62,23 @@ class FoldedFlowGenerator:
         self.style_padding = style.padding
         self.bias = target.place(flow.bias)
         self.sampler = RowSampler(target, size)
-        self.first = activated_conv(target, flow.first[0].effective_weight(), flow.first[1].bias, size=size, padding=3)
+        self.first = activated_conv(target, flow.first, size=size)
         self.down = []
-        for level, (fir, conv, act) in enumerate(flow.down_blocks):
+        for level, layer in enumerate(flow.down_blocks):
             inside = size >> level
-            blur = FoldedFir(target, fir.kernel, conv.weight.shape[1], size=inside, padding=2)
-            self.down.append(
-                (blur, activated_conv(target, conv.effective_weight(), act.bias, size=inside + 1, stride=2))
-            )
+            blur = FoldedFir(target, layer.fir.kernel, layer.conv.weight.shape[1], size=inside, padding=2)
+            self.down.append((blur, activated_conv(target, layer, size=inside + 1)))
         self.shrink = [
             FoldedFir(target, fir.kernel, 1, size=size >> level, down=2) for level, fir in enumerate(flow.down_mask)
         ]
         self.blocks = [_FoldedBlock(target, block, size // 4) for block in flow.res_blocks]
         self.up = []
-        for level, ((conv, act), fir) in enumerate(flow.up_blocks):
+        for level, (layer, fir) in enumerate(flow.up_blocks):
             inside = size // 4 << level
-            convolution = activated_conv(target, conv.effective_weight(), act.bias, size=inside, padding=1)
-            self.up.append((convolution, FoldedFir(target, fir.kernel, conv.weight.shape[0], size=inside, up=2)))
-        final, act = flow.final
-        self.final = _RowConv(target, final.effective_weight())
-        self.final_bias, self.bias2 = target.place(act.bias), target.place(flow.bias2)
+            grow = FoldedFir(target, fir.kernel, layer.conv.weight.shape[0], size=inside, up=2)
+            self.up.append((activated_conv(target, layer, size=inside), grow))
+        self.final = _RowConv(target, flow.final.conv.effective_weight())
+        self.final_bias, self.bias2 = target.place(flow.final.bias), target.place(flow.bias2)
 
     def prepare(self, source: Tensor) -> Tensor:
         """The source's colours [1, 3 or 4, H, W] as a table of pixel rows."""

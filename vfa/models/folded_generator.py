@@ -120,9 +120,9 @@ class _Level:
         self.flow_bias = target.place(flow.bias)
         self.logit_weight = target.place(motion.conv.effective_weight().flatten(1))
         self.logit_bias = target.place(motion.bias)
-        head = torch.cat((rgb.conv[0].effective_weight(), depth.conv[0].effective_weight()))
+        head = torch.cat((rgb.conv.conv.effective_weight(), depth.conv.conv.effective_weight()))
         self.head_weight = target.place(head)
-        self.head_bias = target.place(torch.cat((rgb.conv[1].bias, depth.conv[1].bias), 1))
+        self.head_bias = target.place(torch.cat((rgb.conv.bias, depth.conv.bias), 1))
         self.image_bias = target.place(torch.cat((rgb.bias, depth.bias), 1))
         # The depth head sees softmax(logits) Q^T only through its own weight: a mixture of k numbers per pixel.
         directions = motion.directions().detach()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vfa.models.layers import SLOPE, SQRT2
+from vfa.models.layers import SLOPE, SQRT2, ConvLayer
 
 PACKED_TYPES = (torch.float32, torch.bfloat16)
 PARTIAL_SUM = 64
@@ -126,24 +126,19 @@ def fused_conv(
 
 
 def activated_conv(
-    target: Target,
-    weight: Tensor,
-    bias: Tensor,
-    *,
-    size: int,
-    stride: int = 1,
-    padding: int = 0,
-    gain: float = SQRT2,
-    partial_sums: bool = False,
+    target: Target, layer: ConvLayer, *, size: int, gain: float = SQRT2, partial_sums: bool = False
 ) -> FoldedConv:
-    """``leaky_relu(conv(x) + bias) * gain``; the gain moves into weight and bias, the activation being homogeneous."""
+    """The convolution and activation of a layer, without its filter: ``leaky_relu(conv(x) + bias) * gain``.
+
+    The gain moves into weight and bias, the activation being homogeneous. ``size`` is that of the convolution's input.
+    """
     return FoldedConv(
         target,
-        weight * gain,
-        bias * gain,
+        layer.conv.effective_weight() * gain,
+        layer.bias * gain,
         size=size,
-        stride=stride,
-        padding=padding,
+        stride=layer.conv.stride,
+        padding=layer.conv.padding,
         activation="leaky_relu",
         partial_sums=partial_sums,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -115,9 +115,11 @@ class RGBDGenerator(nn.Module):
         self.conv1 = StyledConv(config.channels(4), config.channels(4), style)
         # Stored in every checkpoint but never used; without gradients it does not stall distributed training.
         self.to_rgb1 = ImageHead(config.channels(4), config.input_channels, upsample=False).requires_grad_(False)
-        self.convs = nn.ModuleList()
-        self.to_rgbs, self.to_flows = nn.ModuleList(), nn.ModuleList()
-        self.to_depths, self.motion_in_depths = nn.ModuleList(), nn.ModuleList()
+        self.convs: Any = nn.ModuleList()  # StyledConv, two per level
+        self.to_rgbs: Any = nn.ModuleList()  # ImageHead
+        self.to_flows: Any = nn.ModuleList()  # FlowHead
+        self.to_depths: Any = nn.ModuleList()  # ImageHead
+        self.motion_in_depths: Any = nn.ModuleList()  # DepthMotion
         for resolution in config.resolutions:
             coarse, width = config.channels(resolution // 2), config.channels(resolution)
             self.convs.append(StyledConv(coarse, width, style, upsample=True))
@@ -135,7 +137,10 @@ class RGBDGenerator(nn.Module):
             features: the source's skip features [B, C, r, r] for r = 8, 16, ..., size.
         """
         trunk = self.conv1(self.input(latent.shape[0]), latent)
-        flow = rgb = depth = logits = None
+        flow: Any = None
+        rgb: Any = None
+        depth: Any = None
+        logits: Any = None
         for level, feature in enumerate(features):
             trunk = self.convs[2 * level + 1](self.convs[2 * level](trunk, latent), latent)
             flow = self.to_flows[level](trunk, latent, flow)

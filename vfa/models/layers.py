@@ -117,6 +117,21 @@ class ConvLayer(nn.Sequential):
             layers.append(FusedLeakyReLU(out_channels))
         super().__init__(*layers)
 
+    @property
+    def conv(self) -> EqualConv2d:
+        """The convolution."""
+        return next(layer for layer in self if isinstance(layer, EqualConv2d))
+
+    @property
+    def fir(self) -> Fir:
+        """The filter before it; only where it halves."""
+        return next(layer for layer in self if isinstance(layer, Fir))
+
+    @property
+    def bias(self) -> Tensor:
+        """The activation's bias [1, out, 1, 1]; only where it is activated."""
+        return next(layer for layer in self if isinstance(layer, FusedLeakyReLU)).bias
+
 
 class ModulatedConv2d(nn.Module):
     """Convolution whose input channels are scaled by an affine function of the style.
@@ -228,10 +243,10 @@ def sampling_grid(displacement: Tensor) -> Tensor:
         [B, 2, H, W] places to sample, x then y.
     """
     height, width = map(int, displacement.shape[2:])
-    options = {"dtype": displacement.dtype, "device": displacement.device}
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, height, **options), torch.linspace(-1, 1, width, **options), indexing="ij"
-    )
+    dtype, device = displacement.dtype, displacement.device
+    rows = torch.linspace(-1, 1, height, dtype=dtype, device=device)
+    columns = torch.linspace(-1, 1, width, dtype=dtype, device=device)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     return displacement + torch.stack((x, y))
 
 
