@@ -142,8 +142,9 @@ def assemble(
     mesh: RawMesh, name: str, *, origin: np.ndarray, orient: bool = True, landmarker: FaceLandmarker | None = None
 ) -> Avatar:
     """A mended mesh as an avatar: parts, eyes, colours, orientation."""
+    from vfa.avatar.makeup import make_up
     from vfa.avatar.orient import find_face, guess_face
-    from vfa.avatar.paint import paint
+    from vfa.avatar.paint import SKIN, paint
     from vfa.avatar.parts import find_eyes, label_parts
     from vfa.face.landmarks import FaceLandmarker
 
@@ -177,6 +178,8 @@ def assemble(
     appearance = appearance_at(positions)
     if given is None:
         report.append("the file has no colours: " + ("clay" if appearance.is_plain else "parts are painted by kind"))
+        if not appearance.is_plain and sight is not None and sight.certain:
+            appearance = make_up(appearance, positions, mesh.triangles, parts, sight.places, SKIN)
     return Avatar(
         name,
         positions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ from vfa.face import topology as face
 from vfa.mesh.controllers import FREE
 from vfa.motion.motion import Motion
 from vfa.motion.performance import Expression, Performance
+from vfa.motion.response import Gains, measure_gains, mouth_size
 from vfa.motion.rigid import fit_similarity, rotation_about, upright
 from vfa.motion.view_bias import ViewBias
 
@@ -64,6 +66,8 @@ class LandmarkMotion:
         self.frontal = self._frontal()
         self.bias = bias or ViewBias.none()
         self._start_bias = self.bias.at(self.frontal.T)
+        self.gains = Gains()
+        self._widening = _around_mouth(self.performance.start, self.performance.eye_distance)
         self._carry = _carry(rig, self.performance.start @ self.frontal.T)
 
     def _frontal(self) -> np.ndarray:
@@ -77,7 +81,9 @@ class LandmarkMotion:
     def motion(self, landmarks: np.ndarray, time: Fraction) -> Motion:
         """The avatar's motion for the driver's landmarks `[478, 3]` (image pixels) of one frame."""
         frame = self.performance.measure(landmarks, self._bias_of)
-        moved = (frame.shape - self.performance.start) @ (self.to_world @ self.frontal).T
+        moved = frame.shape - self.performance.start
+        moved += (self.gains.mouth_width - 1.0) * self._width_change(moved)
+        moved = moved @ (self.to_world @ self.frontal).T
         translation = self.options.strength * self.scale * (self._carry @ moved)
         return Motion(
             time,
@@ -88,6 +94,25 @@ class LandmarkMotion:
             self._lid_opening(frame) if self.options.lids else np.ones(2),
             self._lip_gap(frame) if self.options.lips and self.rig.mouth is not None else None,
         )
+
+    def calibrate(self, driver: np.ndarray, show: Callable[[Motion], np.ndarray | None]) -> None:
+        """Sets the gains so that the mouth reads the same on the avatar as on the driver.
+
+        Args:
+            driver: landmarks `[T, 478, 3]` of the clip.
+            show: landmarks `[478, 3]` found on the picture of the avatar in a motion, or None.
+        """
+        if self.rig.mouth is None:
+            return
+        sizes = np.array([mouth_size(points) for points in driver])
+        self.gains = measure_gains(sizes, lambda index: show(self.motion(driver[index], Fraction(0))))
+
+    def _width_change(self, moved: np.ndarray) -> np.ndarray:
+        """The part of a motion `[478, 3]` that widens or narrows the mouth: what both corners do against each other."""
+        right = self.performance.axes[0]
+        corners = moved[list(face.LIP_CORNERS)] @ right
+        stretch = (corners[1] - corners[0]) / 2
+        return stretch * self._widening[:, None] * right
 
     def _bias_of(self, rotation: np.ndarray) -> np.ndarray:
         """Bias `[478, 3]` of a frame against the start frame, in the start frame's axes and pixels."""
@@ -120,7 +145,9 @@ class LandmarkMotion:
     def _lip_gap(self, frame: Expression) -> np.ndarray:
         assert self.rig.mouth is not None
         rest = self.rig.mouth.opening @ self.rig.axes[1]
-        return np.maximum(rest + self.options.strength * self.scale * (frame.lip_gap - self.neutral.lip_gap), 0.0)
+        return np.maximum(
+            rest + self.options.strength * self.scale * self.gains.lip_gap * (frame.lip_gap - self.neutral.lip_gap), 0.0
+        )
 
 
 def _carry(rig: Rig, frontal: np.ndarray) -> np.ndarray:
@@ -149,3 +176,14 @@ def _carry(rig: Rig, frontal: np.ndarray) -> np.ndarray:
         weight = 1.0 / (reached + (0.03 * np.ptp(plane[:, 0])) ** 2)
         carry[free[:, None], nearest] = weight / weight.sum(axis=1, keepdims=True)
     return carry
+
+
+def _around_mouth(start: np.ndarray, eye_distance: float) -> np.ndarray:
+    """How landmarks `[478]` share in a widening of the mouth: -1 at its right corner to 1 at its left, then fading."""
+    corners = start[list(face.LIP_CORNERS)]
+    middle, half = corners.mean(axis=0), np.linalg.norm(corners[1] - corners[0]) / 2
+    right = (corners[1] - corners[0]) / (2 * half)
+    offset = start - middle
+    along = offset @ right / half
+    beyond = np.linalg.norm(offset - np.clip(along, -1, 1)[:, None] * half * right, axis=1) / eye_distance
+    return np.clip(along, -1, 1) * np.exp(-((beyond / 0.25) ** 2))
