@@ -87,6 +87,7 @@ class Face:
         self._measure()
         self.shut = self._lips(self._bare)
         self.shut = ear.attach(self.shut, closed_field)
+        self._opened: dict[tuple[Opening, int, bool], Array] = {}
         self._soften_ears()
         self._collar()
         eyes, mouth = np.zeros(COLUMNS, bool), np.zeros(COLUMNS, bool)
@@ -158,7 +159,10 @@ class Face:
                 rows = np.arange(EYE_ROW - 44, EYE_ROW + 1) if upper else np.arange(EYE_ROW + 1, EYE_ROW + 30)
                 columns = np.arange(6, 66) if sign > 0 else np.arange(COLUMNS - 66, COLUMNS - 6)
                 block = np.ix_(rows, columns)
-                p[block] = self._open(p[block], p[EYE_ROW, columns, 1], opening, upper, sign)
+                key = (opening, sign, upper)
+                if key not in self._opened:
+                    self._opened[key] = self._open(p[block], p[EYE_ROW, columns, 1], opening, upper, sign)
+                p[block] = self._opened[key]
         return p
 
     def _open(self, p: Array, line: Array, opening: Opening, upper: bool, sign: int) -> Array:
@@ -176,9 +180,9 @@ class Face:
         moved = p.copy()
         moved[..., 1] += travel * share
         touched = (np.abs(travel) > 1e-9) & (share > 0)
-        start = moved[touched] * [1, 1, 0] + [0, 0, 20]
+        start = moved[touched] * [1, 1, 0] + [0, 0, 55]
         ahead = np.broadcast_to([0.0, 0.0, 1.0], start.shape)
-        moved[touched] = skull.cast(closed_field, start, ahead, np.zeros(len(start), bool))
+        moved[touched] = skull.cast(closed_field, start, ahead, reach=50)
         margin = line + travel
         e = np.abs(moved[..., 1] - margin)
         rim = np.sqrt(np.clip(1 - s**2, 0, 1))

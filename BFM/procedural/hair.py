@@ -76,7 +76,7 @@ def hairline() -> tuple[Array, Array]:
     height = np.concatenate([height, height[-2:0:-1]])
     direction = np.stack([np.sin(azimuth), 0 * azimuth, np.cos(azimuth)], -1)
     origin = np.stack([0 * height, height, 0 * height], -1)
-    return skull.cast(scalp_field, origin, direction, np.zeros(len(height), bool)), azimuth
+    return skull.cast(scalp_field, origin, direction), azimuth
 
 
 def _frayed(edge: Array, relief: Array) -> Array:
@@ -90,7 +90,7 @@ def _frayed(edge: Array, relief: Array) -> Array:
     amount = 1.7 * np.clip(relief, -1.2, 2.0) * smooth_step(edge[:, 1], 30, 55)
     aim = way + along * (amount / length[:, 0])[:, None]
     aim /= np.linalg.norm(aim, axis=1, keepdims=True)
-    return skull.cast(scalp_field, np.broadcast_to(CENTRE, aim.shape), aim, np.zeros(len(aim), bool))
+    return skull.cast(scalp_field, np.broadcast_to(CENTRE, aim.shape), aim)
 
 
 def _scalp_rows(reach: Array, edge: Array) -> Array:
@@ -107,7 +107,7 @@ def _scalp_rows(reach: Array, edge: Array) -> Array:
     flat = direction.reshape(-1, 3)
     flat = flat / np.linalg.norm(flat, axis=1, keepdims=True)
     origin = np.broadcast_to(CENTRE, flat.shape)
-    points = skull.cast(scalp_field, origin, flat, np.zeros(len(flat), bool))
+    points = skull.cast(scalp_field, origin, flat)
     return points.reshape(direction.shape)
 
 

@@ -250,7 +250,7 @@ class Painter:
         )
         color = np.array(c.hair) * (1 - c.gray) + 158 * c.gray
         sheen = 0.16 * np.exp(-0.5 * ((hair.reach - 0.52) / 0.13) ** 2)
-        shade = 0.94 + c.streaks * light + sheen - 0.16 * smooth_step(hair.reach, 0.9, 1.0)
+        shade = 0.94 + c.streaks * light + sheen - 0.08 * smooth_step(hair.reach, 0.9, 1.0)
         return color * shade[:, None]
 
     def paint(self, c: Palette) -> Array:

@@ -208,18 +208,27 @@ def head_field(p: Array, eye_centre: tuple[float, float, float], lid_radius: flo
     return smooth_min(head, neck_field(p), 12.0)
 
 
-def cast(field: Callable[[Array], Array], origin: Array, direction: Array, first: NDArray[np.bool_]) -> Array:
+def cast(
+    field: Callable[[Array], Array],
+    origin: Array,
+    direction: Array,
+    first: NDArray[np.bool_] | None = None,
+    reach: float = 290.0,
+) -> Array:
     """Crossings of rays with the surface.
 
     Args:
         field: implicit function, negative inside.
         origin: [N, 3] points inside the form, or behind it.
         direction: [N, 3] unit vectors.
-        first: [N] where true, the crossing nearest to the origin (which must be inside), else the farthest one.
+        first: [N] where true, the crossing nearest to the origin (which must be inside); else, and when None, the
+            farthest one.
+        reach: length, mm, at which all rays are outside.
     Returns:
         [N, 3] points on the surface.
     """
-    reach, steps = 290.0, 58
+    steps = int(reach / 5)
+    first = np.zeros(len(origin), bool) if first is None else first
     near, far = np.zeros(len(origin)), np.full(len(origin), reach)
     found = np.zeros(len(origin), bool)
     for k in range(1, steps + 1):  # march in coarse steps, outwards or inwards
