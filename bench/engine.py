@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,59 +16,16 @@ from bench.metrics.rows import Merged, merge_rows
 from bench.plan import Plan, make_plan
 from bench.pool import run_jobs
 from bench.records import failed_record
+from bench.results import Options, Outcome, write_results
 from bench.scoring import Group, Settings, fingerprint, make_extraction, score_group
 from bench.statistics import empty_row, row_of, score_from_record
-from bench.store import SCHEMA, Journal, RunFolder, dumps, file_hash, plain_json, write_text
+from bench.store import Journal, RunFolder, plain_json
 from bench.suites.sample import Sample, SampleList
 from vfa.errors import VFAError
 
 OVERWRITE = ("never", "missing", "always")
 GROUP_SIZE = 8
 """Predictions of one ground truth that are decoded side by side; memory grows with it."""
-
-PACKAGES = ("versatile-face-animator", "numpy", "scipy", "opencv-contrib-python-headless", "av", "mediapipe", "torch")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run; scores depend on `settings` and `seed` only.
-
-    Attributes:
-        out: results; cache: features, `out/features` when None. workers: processes of this rank.
-        overwrite: never (keep every record), missing (do what is absent or failed), always (do all again).
-        seed: of the bootstrap.
-    """
-
-    out: Path
-    settings: Settings
-    cache: Path | None = None
-    workers: int = 1
-    overwrite: str = "missing"
-    seed: int = 0
-
-    @property
-    def features(self) -> Path:
-        """Folder of the feature cache."""
-        return self.cache or self.out / "features"
-
-
-@dataclass
-class Outcome:
-    """What a run did.
-
-    Attributes:
-        rows: of results.json (empty on ranks that do not lead). n_failed: samples with faults.
-        n_scored, n_kept: samples scored now, and kept from an earlier run. decodes: passes over videos.
-    """
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    n_samples: int = 0
-    n_failed: int = 0
-    n_usable: int = 0
-    n_scored: int = 0
-    n_kept: int = 0
-    decodes: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,7 +114,7 @@ def evaluate(
             outcome.n_failed = sum(record["status"] != "ok" for record in everything.values())
             outcome.n_usable = sum(_has_value(record) for record in everything.values())
             outcome.seconds = time.time() - began
-            _write(found, plan, everything, outcome, options, settings, ranks)
+            write_results(found, plan, everything, outcome, options, settings, ranks.size)
         ranks.barrier()
         return outcome
     finally:
@@ -297,65 +252,3 @@ def _unavailable(plan: Plan) -> list[Metric]:
 
 def _has_value(record: Mapping[str, Any]) -> bool:
     return any(score["value"] is not None and score["value"] == score["value"] for score in record["scores"].values())
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes the numbers."""
-    found = {"python": platform.python_version(), "results": str(SCHEMA)}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _write(
-    found: SampleList,
-    plan: Plan,
-    records: Mapping[tuple[str, str], dict[str, Any]],
-    outcome: Outcome,
-    options: Options,
-    settings: Settings,
-    ranks: Ranks,
-) -> None:
-    """Writes the results; run.json holds what differs from run to run."""
-    from bench.weights import require
-
-    ordered = [records[sample.method, sample.id] for sample in found.samples]
-    write_text(options.out / "videos.jsonl", "".join(dumps(record) + "\n" for record in ordered))
-    weights = {key: file_hash(require(key)) for key in sorted({k for m in plan.runnable for k in m.weights})}
-    chosen = {
-        "suite": found.suite,
-        "align": settings.align,
-        "max_drop": settings.max_drop,
-        "band": settings.band,
-        "reference": settings.reference,
-        "seed": options.seed,
-        "metrics": list(settings.metrics),
-    }
-    results = {
-        "schema": SCHEMA,
-        "suite": found.suite,
-        "n_samples": len(found.samples),
-        "n_faulty": outcome.n_failed,
-        "unmatched": list(found.unmatched),
-        "options": chosen,
-        "versions": versions(),
-        "weights": weights,
-        "rows": outcome.rows,
-    }
-    write_text(options.out / "results.json", dumps(results, indent=1) + "\n")
-    run = {
-        "schema": SCHEMA,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(outcome.seconds, 3),
-        "workers": options.workers,
-        "ranks": ranks.size,
-        "scored": outcome.n_scored,
-        "kept": outcome.n_kept,
-        "decoding_passes": outcome.decodes,
-        "machine": platform.machine(),
-        "system": platform.platform(),
-    }
-    write_text(options.out / "run.json", dumps(run, indent=1) + "\n")

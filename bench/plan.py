@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.extraction import is_sound, wanted_extractors
 from bench.features.reader import VideoReader
 from bench.features.registry import TABLES
+from bench.inputs import is_sound, wanted_extractors
 from bench.metrics.base import Metric
 from bench.metrics.registry import all_metrics, create_metric
 from bench.suites.sample import Sample, SampleList

@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -46,12 +47,16 @@ def _work(link: Connection, task: Task) -> None:
             return
         index, item = job
         try:
-            result = ("done", index, task(item, lambda message, i=index: link.send(("message", i, message))))
+            result = ("done", index, task(item, partial(_tell, link, index)))
         except VFAError as error:
             result = ("fatal", index, error.args)
         except Exception as error:
             result = ("died", index, f"{type(error).__name__}: {error}")
         link.send(result)
+
+
+def _tell(link: Connection, index: int, message: Any) -> None:
+    link.send(("message", index, message))
 
 
 class _Worker:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.extraction import Extraction, Pairing, Record, Video, is_sound, is_streamed, pairs_of, wanted_extractors
+from bench.extraction import Extraction, Record, pairs_of
 from bench.extraction import reason_of as _reason_of
 from bench.features.alignment import AlignmentReport, check_same, timeline_pairs
 from bench.features.base import SampleFeatures, VideoFeatures
 from bench.features.registry import TABLES
 from bench.features.tables import read_table
 from bench.features.warp import dtw_path, lip_trajectory, partners_of, path_report, warp_costs
+from bench.inputs import Pairing, Video, is_sound, is_streamed, wanted_extractors
 from bench.mesh_scoring import score_mesh
 from bench.metrics.base import Metric, PerFrameMetric, VideoScore
 from bench.metrics.registry import create_metric

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.engine import Options, Outcome, evaluate
+from bench.engine import evaluate
 from bench.plan import Plan, choose_metrics, make_plan
+from bench.results import Options, Outcome
 from bench.scoring import Settings
 from bench.suites import build_samples
 from vfa.errors import EXIT_INPUT, EXIT_OK, EXIT_PARTIAL, InputError

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bench.commands.evaluate import Progress, number, print_plan
 from bench.controls import KINDS, control_samples
-from bench.engine import Options, evaluate
+from bench.engine import evaluate
 from bench.plan import choose_metrics
+from bench.results import Options
 from bench.scoring import Settings
 from bench.suites.sample import VIDEO_SUFFIXES, contents, files_by_stem
 from vfa.errors import EXIT_INPUT, EXIT_OK, InputError

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -22,8 +22,11 @@ SAME_RATE = Fraction(1, 1000)
 class Timed(Protocol):
     """Anything with a place in a video: a frame, or a bare time stamp."""
 
-    index: int
-    time: Fraction
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def time(self) -> Fraction: ...
 
 
 T = TypeVar("T", bound=Timed)
@@ -68,7 +71,7 @@ class AlignmentReport:
         return max(0.0, 1 - self.n_used / longest)
 
 
-class Pairer:
+class Pairer(Generic[T]):
     """Gives the partners of each frame of the truth, pulling frames of the prediction as it goes.
 
     Args:
@@ -94,7 +97,7 @@ class Pairer:
         self._held.append(item)
         return True
 
-    def push(self, truth: T) -> list[T]:
+    def push(self, truth: Timed) -> list[T]:
         """The frames of the prediction that belong to this frame of the truth; frames come in order."""
         if self._partners is not None:
             return self._on_path(truth)
@@ -114,7 +117,7 @@ class Pairer:
             return []
         return [first if truth.time - first.time <= last.time - truth.time else last]
 
-    def _on_path(self, truth: T) -> list[T]:
+    def _on_path(self, truth: Timed) -> list[T]:
         assert self._partners is not None
         wanted = self._partners[truth.index] if truth.index < len(self._partners) else []
         if not wanted:

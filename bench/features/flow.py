@@ -25,7 +25,7 @@ class OpticalFlow(Extractor):
     def start(self, info: VideoInfo) -> None:
         import cv2
 
-        self._flow: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._scale = min(1.0, LONG_SIDE / max(info.width, info.height))
         self._previous: np.ndarray | None = None
 

@@ -46,11 +46,12 @@ def solve_pose(points: np.ndarray, width: int, height: int) -> tuple[np.ndarray,
         return nothing, nothing
     focal = float(max(width, height))
     camera = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+    undistorted = np.zeros(4)
     model = REFERENCE @ TO_IMAGE
-    solved, rotation, translation = cv2.solvePnP(model, image, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+    solved, rotation, translation = cv2.solvePnP(model, image, camera, undistorted, flags=cv2.SOLVEPNP_SQPNP)
     if not solved:
         return nothing, nothing
-    rotation, translation = cv2.solvePnPRefineLM(model, image, camera, None, rotation, translation)
+    rotation, translation = cv2.solvePnPRefineLM(model, image, camera, undistorted, rotation, translation)
     head = TO_IMAGE @ cv2.Rodrigues(rotation)[0] @ TO_IMAGE
     return np.array(angles_of(head)), TO_IMAGE @ translation[:, 0]
 

@@ -84,7 +84,7 @@ def planes_of(frame: av.VideoFrame, upright: Any = None) -> Planes:
         frame = frame.reformat(format="yuv420p")
     planes = []
     for plane, (height, width) in zip(frame.planes, _sizes(frame.height, frame.width), strict=True):
-        stored = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+        stored = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:height, :width]
         planes.append(stored.copy() if upright is None else upright.orientation.apply(stored).copy())
     return Planes(*planes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class VideoPass:
         self.length = chunk_length(info)
         self._parts: dict[str, list[np.ndarray]] = {}
         for extractor in self.extractors:
-            self._try(extractor, lambda e=extractor: e.start(info))
+            self._try(extractor, partial(extractor.start, info))
 
     def _try(self, extractor: Extractor, action: Callable[[], Any]) -> Any:
         """Runs a step of an extractor; one that fails is left out from then on and its reason kept."""
@@ -79,7 +80,7 @@ class VideoPass:
             if name in frames[0].features:
                 chunk.features[name] = gather(frames, name)
         for extractor in self.extractors:
-            given = self._try(extractor, lambda e=extractor: _checked(e, chunk))
+            given = self._try(extractor, partial(_checked, extractor, chunk))
             for name, rows in (given or {}).items():
                 chunk.features[name] = rows
                 if not extractor.transient:

@@ -44,7 +44,8 @@ def merge_rows(rows: Sequence[Sequence[float]]) -> Merged:
     table = table[np.argsort(table[:, 0], kind="stable")]
     known = np.isfinite(table[:, 1])
     used = int(table[known, HEAD - 1].max()) if known.any() else 0
-    return Merged(table[:, 0].astype(np.int64), *table[:, 1:4].T, table[:, HEAD : HEAD + used])
+    value, frames, missing = table[:, 1], table[:, 2], table[:, 3]
+    return Merged(table[:, 0].astype(np.int64), value, frames, missing, table[:, HEAD : HEAD + used])
 
 
 def aggregate(metric: Metric, merged: Merged) -> dict[str, float]:

@@ -30,6 +30,7 @@ class MetricState(torchmetrics.Metric):
 
     def update(self, index: int, score: VideoScore) -> None:
         """Adds the score of the video with this index in the run's list of samples."""
+        assert isinstance(self.rows, list)
         self.rows.append(torch.tensor([row_of(index, score)], dtype=torch.float64))
 
     @property

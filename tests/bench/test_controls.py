@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from bench.controls import SHIFT, control_samples, write_control
-from bench.engine import Options, evaluate
+from bench.engine import evaluate
 from bench.features.reader import VideoReader
 from bench.metrics import create_metric
+from bench.results import Options
 from bench.scoring import Settings
 
 WriteVideo = Callable[..., Path]

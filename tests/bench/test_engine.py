@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.engine import Options, Outcome, evaluate, make_groups
+from bench.engine import evaluate, make_groups
 from bench.features.reader import VideoReader
 from bench.metrics import create_metric
 from bench.plan import choose_metrics, make_plan
+from bench.results import Options, Outcome
 from bench.scoring import Settings
 from bench.statistics import bootstrap
 from bench.suites import Sample, SampleList, build_samples

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import bench.features.stream as stream_module
-from bench.extraction import Extraction, Pairing, wanted_extractors
+from bench.extraction import Extraction
 from bench.features.base import Extractor
 from bench.features.reader import VideoReader, planes_from_rgb, read_audio, resized_planes
+from bench.inputs import Pairing, wanted_extractors
 from bench.metrics import create_metric
 from bench.store import FeatureStore
 

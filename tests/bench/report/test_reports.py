@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.engine import Options, evaluate
+from bench.engine import evaluate
 from bench.metrics import create_metric
 from bench.report.html import render
 from bench.report.model import load_report, number, published_tables
 from bench.report.svg import POINTS, axis, binned, intervals, lines
 from bench.report.tables import comma_separated, latex, markdown
+from bench.results import Options
 from bench.scoring import Settings
 from bench.suites import build_samples
 from vfa.errors import InputError
