@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 BORDER = 1.0
 """Pixels: what lands this near to the image's edge is cut off there and not tracked."""
+LEAST_JUMP = 0.05
+"""Share of the source's depth range that a change of depth must exceed before it can count as a jump. Where most
+controllers rest, as when the jaw alone opens, mean plus 2 sigma is next to nothing and would drop all that moves."""
 FEWEST = 4
 """Controllers needed for a rigid motion."""
 
@@ -137,7 +140,8 @@ class ControllerTracker:
 
         Returns:
             float64 [K, 3] in world units, 0 where untracked, and bool [K], tracked. Untracked is what nothing lands on,
-            what lands on the border, and what changes its depth by more than the mean plus 2 sigma of all.
+            what lands on the border, and what changes its depth by more than the mean plus 2 sigma of all (and
+            `LEAST_JUMP`).
         """
         place = invert_flow(flow).at(self.pixels)
         tracked = np.isfinite(place).all(axis=1)
@@ -147,7 +151,7 @@ class ControllerTracker:
         if tracked.any():
             jump = np.abs(change)
             limit = jump[tracked].mean() + 2 * jump[tracked].std()
-            tracked &= jump <= limit * (1 + 1e-6)
+            tracked &= jump <= max(limit * (1 + 1e-6), 2 * self.depth_scale * LEAST_JUMP)
         x, y = (self.pixels + place - self.rest_place).T
         moved = self.view.unproject(x, y, self.depths + change) - self.rest
         return np.where(tracked[:, None], moved, 0.0), tracked
