@@ -109,7 +109,23 @@ def test_targets_have_names(tmp_path):
     report = export_animation(Animation(avatar, iter(frames)), glb=tmp_path / "a.glb")
     mesh = load(tmp_path / "a.glb").meshes[0]
     names = mesh.extras["targetNames"]
-    assert len(names) == len(set(names)) == report.n_targets == len(mesh.primitives[0].targets) == 6
+    assert len(names) == len(set(names)) == len(mesh.primitives[0].targets)
+    assert report.n_targets == 6 and names[:2] == ["motion_01", "motion_02"] and names[6:] == ["counter_motion"]
+
+
+def test_weights_stay_within_the_range_of_a_slider(tmp_path):
+    """Blender clamps shape keys to 0..1 while it plays; the mesh at rest has all of them at 0."""
+    avatar, frames = case("clay")
+    rest = AnimationFrame(frames[-1].time + 1, avatar.vertices, np.eye(4))
+    export_animation(Animation(avatar, iter([*frames, rest])), glb=tmp_path / "a.glb")
+    gltf = load(tmp_path / "a.glb")
+    animation = gltf.animations[0]
+    channel = next(c for c in animation.channels if c.target.path == "weights")
+    weights = plain_accessor(gltf, animation.samplers[channel.sampler].output).reshape(len(frames) + 1, -1)
+    assert weights.min() == 0 and weights.max() == 1
+    np.testing.assert_allclose(weights[-1], 0, atol=1e-5)
+    positions = plain_accessor(gltf, gltf.meshes[0].primitives[0].attributes.POSITION)
+    np.testing.assert_array_equal(positions, avatar.vertices)
 
 
 def test_each_part_carries_its_own_vertices_only(tmp_path):
@@ -247,11 +263,13 @@ def test_pose_with_shear_is_refused(tmp_path):
 
 
 def test_animation_of_another_mesh_is_refused(tmp_path):
-    small, large = ball_avatar(subdivisions=1), ball_avatar(subdivisions=2)
+    small = ball_avatar(subdivisions=1)
     reducer = MotionReducer(small.vertices, tolerance=1)
     reducer.add(Fraction(0), small.vertices)
-    with pytest.raises(MeshError, match="another mesh"):
-        write_glb(tmp_path / "a.glb", large, reducer.finish())
+    motion = reducer.finish()
+    for other in (ball_avatar(subdivisions=2), ball_avatar(subdivisions=1, scale=2)):
+        with pytest.raises(MeshError, match="another mesh"):
+            write_glb(tmp_path / "a.glb", other, motion)
 
 
 def test_a_failure_half_way_leaves_nothing(tmp_path):

@@ -2,6 +2,8 @@
 
 glTF 2.0 core only. Targets are float32, sparse where that is smaller; quantised targets would need an extension that
 few importers read. The rigid head pose moves the parent node, so that shape and pose can be edited apart.
+Weights lie in 0..1, because Blender clamps shape keys to that range while it plays: one more target, against all the
+others, makes room below zero, and the mesh with all weights 0 is still the mesh at rest.
 """
 
 from __future__ import annotations
@@ -45,22 +47,26 @@ def write_glb(path: str | Path, avatar: Avatar, motion: ReducedMotion) -> float:
         InputError: if a pose is not rigid (up to a uniform scale) or the first time is negative.
     """
     path = Path(path)
-    if len(motion.base) != len(avatar.vertices):
+    if not np.array_equal(motion.base, avatar.vertices):
         raise MeshError(
             "the animation belongs to another mesh",
-            expected=f"{len(avatar.vertices)} vertices",
-            found=f"{len(motion.base)}",
+            expected=f"the avatar's {len(avatar.vertices)} vertices at rest",
+            found=f"{len(motion.base)} vertices",
         )
     triangles = check_triangles(avatar.triangles, len(motion.base))
     writer = _Writer()
     max_error = motion.max_error + _pose_error(motion)
+    names, targets, weights = slider_targets(motion)
     gltf = writer.gltf
-    mesh = _add_mesh(writer, avatar, triangles, motion, max_error)
+    mesh = _add_mesh(writer, avatar, triangles, targets)
+    writer.gltf.meshes[mesh].extras = {"vertexCount": len(motion.base), "maxError": max_error}
+    if names:
+        writer.gltf.meshes[mesh].extras["targetNames"] = names
     name = avatar.name or "avatar"
     nodes = writer.types.Node
     gltf.nodes = [nodes(name=f"{name} pose", children=[1]), nodes(name=name, mesh=mesh)]
     gltf.scenes, gltf.scene = [writer.types.Scene(nodes=[0])], 0
-    _add_animation(writer, motion)
+    _add_animation(writer, motion, weights)
     writer.save(path)
     return max_error
 
@@ -150,14 +156,34 @@ def _bounds(array: np.ndarray) -> dict[str, list[float]]:
     }
 
 
-def _add_mesh(writer: _Writer, avatar: Avatar, triangles: np.ndarray, motion: ReducedMotion, max_error: float) -> int:
-    types, look = writer.types, avatar.appearance
-    parts = split(len(motion.base), triangles, look)
-    normals = _normals(motion.base, triangles)
+def slider_targets(motion: ReducedMotion) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The motion with weights in 0..1: names, targets float32 `[R, V, 3]` and weights float32 `[T, R]`.
+
+    With s_j how far weight j goes below zero, and t_0 = -sum s_j t_j, each frame adds c s_j to weight j and c to that
+    of t_0, which changes nothing; the smallest c that leaves no weight negative is at most 1.
+    """
+    targets, weights = motion.targets.astype(np.float64), motion.weights.astype(np.float64)
+    names = [f"motion_{number:02d}" for number in range(1, len(targets) + 1)]
+    below = np.maximum(-weights.min(0, initial=0), 0)
+    if (below > 0).any():
+        share = np.divide(-weights, below, out=np.zeros_like(weights), where=below > 0)
+        counter = np.maximum(share.max(1), 0)
+        weights = np.c_[np.maximum(weights + counter[:, None] * below, 0), counter]
+        targets = np.concatenate([targets, -np.tensordot(below, targets, 1)[None]])
+        names.append("counter_motion")
+    peaks = weights.max(0, initial=0)
+    peaks[peaks == 0] = 1
+    return names, (targets * peaks[:, None, None]).astype(np.float32), (weights / peaks).astype(np.float32)
+
+
+def _add_mesh(writer: _Writer, avatar: Avatar, triangles: np.ndarray, targets: np.ndarray) -> int:
+    types, look, vertices = writer.types, avatar.appearance, avatar.vertices
+    parts = split(len(vertices), triangles, look)
+    normals = _normals(vertices, triangles)
     primitives = []
     for part in parts:
         attributes = types.Attributes(
-            POSITION=writer.accessor(motion.base[part.source], FLOAT, target=ARRAY_BUFFER, bounds=True),
+            POSITION=writer.accessor(vertices[part.source], FLOAT, target=ARRAY_BUFFER, bounds=True),
             NORMAL=writer.accessor(normals[part.source], FLOAT, target=ARRAY_BUFFER),
         )
         if look.vertex_colors is not None:
@@ -165,7 +191,7 @@ def _add_mesh(writer: _Writer, avatar: Avatar, triangles: np.ndarray, motion: Re
             attributes.COLOR_0 = writer.accessor(colors, UINT16, target=ARRAY_BUFFER, unit=True)
         if part.uv is not None:
             attributes.TEXCOORD_0 = writer.accessor(part.uv, FLOAT, target=ARRAY_BUFFER)
-        if len(parts) > 1 or len(part.source) > len(motion.base):
+        if len(parts) > 1 or len(part.source) > len(vertices):
             source = part.source.astype(np.float32)  # exact up to 16 million vertices
             attributes._SOURCE = writer.accessor(source, FLOAT, target=ARRAY_BUFFER)
         index_type, component = (np.uint16, UINT16) if len(part.source) <= 65535 else (np.uint32, UINT32)
@@ -175,14 +201,10 @@ def _add_mesh(writer: _Writer, avatar: Avatar, triangles: np.ndarray, motion: Re
                 attributes=attributes,
                 indices=writer.accessor(corners, component, target=ELEMENT_BUFFER),
                 material=_add_material(writer, avatar, part.material),
-                targets=[types.Attributes(POSITION=writer.displacement(t[part.source])) for t in motion.targets],
+                targets=[types.Attributes(POSITION=writer.displacement(t[part.source])) for t in targets],
             )
         )
-    names = [f"motion_{number:02d}" for number in range(1, len(motion.targets) + 1)]
-    extras: dict[str, object] = {"vertexCount": len(motion.base), "maxError": max_error}
-    if names:
-        extras["targetNames"] = names
-    writer.gltf.meshes.append(types.Mesh(name=avatar.name or "avatar", primitives=primitives, extras=extras))
+    writer.gltf.meshes.append(types.Mesh(name=avatar.name or "avatar", primitives=primitives))
     return len(writer.gltf.meshes) - 1
 
 
@@ -214,7 +236,7 @@ def _add_material(writer: _Writer, avatar: Avatar, index: int) -> int:
     return len(gltf.materials) - 1
 
 
-def _add_animation(writer: _Writer, motion: ReducedMotion) -> None:
+def _add_animation(writer: _Writer, motion: ReducedMotion, weights: np.ndarray) -> None:
     types = writer.types
     if motion.times[0] < 0:
         raise InputError("glTF knows no negative times", found=f"first frame at {motion.times[0]} s")
@@ -230,8 +252,8 @@ def _add_animation(writer: _Writer, motion: ReducedMotion) -> None:
         target = types.AnimationChannelTarget(node=node, path=path)
         animation.channels.append(types.AnimationChannel(sampler=len(animation.samplers) - 1, target=target))
 
-    if len(motion.targets):
-        track(1, "weights", motion.weights.ravel())
+    if weights.size:
+        track(1, "weights", weights.ravel())
     translation, rotation, scale = decompose_poses(motion.poses)
     track(0, "translation", translation)
     track(0, "rotation", rotation)

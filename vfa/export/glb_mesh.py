@@ -37,12 +37,13 @@ def split(n_vertices: int, triangles: np.ndarray, appearance: Appearance) -> lis
     """
     material = np.zeros(len(triangles), np.int64) if appearance.material is None else appearance.material
     unused = np.setdiff1d(np.arange(n_vertices), triangles)
-    parts = []
+    parts: list[Part] = []
     for index in np.unique(material):
         chosen = material == index
         extra = unused if not parts else unused[:0]
-        textured = appearance.corner_uv is not None and appearance.texture(int(index)) is not None
-        uv = appearance.corner_uv[chosen] if textured else None
+        uv = appearance.corner_uv
+        if uv is not None:
+            uv = uv[chosen] if appearance.texture(int(index)) is not None else None
         parts.append(_part(int(index), np.asarray(triangles, np.int64)[chosen], uv, extra))
     return parts
 
@@ -56,7 +57,7 @@ def _part(material: int, triangles: np.ndarray, corner_uv: np.ndarray | None, ex
     uv = np.concatenate([uv, np.zeros((len(extra), 2), np.float32)]) + 0.0  # -0.0 and 0.0 are one coordinate
     keys = np.stack([np.r_[corners, extra], uv[:, 0].view(np.uint32), uv[:, 1].view(np.uint32)], axis=1)
     _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    vertex_uv = uv[first] * np.float32([1, -1]) + np.float32([0, 1])
+    vertex_uv = np.stack([uv[first, 0], 1 - uv[first, 1]], axis=1)
     return Part(material, keys[first, 0].astype(np.int32), _corners(place, triangles), vertex_uv)
 
 
@@ -117,6 +118,6 @@ def material_look(appearance: Appearance, index: int) -> MaterialLook:
         alpha = "BLEND"
     elif image is not None and image.shape[2] == 4 and image[..., 3].min() < 128:
         alpha = "MASK"
-    factor = (*(float(x) for x in linear(base[:3])), float(base[3]) / 255)
+    red, green, blue = (float(value) for value in linear(base[:3]))
     clamp = appearance.corner_uv is None or within_border(appearance.corner_uv)
-    return MaterialLook(factor, image, alpha, clamp)
+    return MaterialLook((red, green, blue, float(base[3]) / 255), image, alpha, clamp)

@@ -18,7 +18,7 @@ from vfa.export.glb import FLOAT, UINT16, UINT32, compose_poses
 if TYPE_CHECKING:
     from pygltflib import GLTF2
 
-_DTYPES = {FLOAT: np.dtype("<f4"), UINT16: np.dtype("<u2"), UINT32: np.dtype("<u4")}
+_DTYPES: dict[int, np.dtype] = {FLOAT: np.dtype("<f4"), UINT16: np.dtype("<u2"), UINT32: np.dtype("<u4")}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 
 

@@ -98,7 +98,7 @@ class Camera:
         """World to camera, float64 `[3, 3]`: the rows are the camera's right, up and backward axes."""
         back = (self.eye - self.target) / self.distance
         up = self.up
-        if np.linalg.norm(np.cross(up, back)) < 1e-9 * max(np.linalg.norm(up), 1e-300):
+        if np.linalg.norm(np.cross(up, back)) <= 1e-9 * np.linalg.norm(up):
             up = np.eye(3)[np.argmin(np.abs(back))]  # looking along `up`: any other direction will do
         right = np.cross(up, back)
         right /= np.linalg.norm(right)

@@ -126,7 +126,7 @@ class PyrenderRenderer:
         primitives = []
         for faces, material, textured in self._parts:
             corners = self._triangles[faces].ravel()
-            uv = self.appearance.corner_uv[faces].reshape(-1, 2) if textured else None
+            uv = np.asarray(self.appearance.corner_uv)[faces].reshape(-1, 2) if textured else None
             primitives.append(
                 pyrender.Primitive(local[corners], color_0=rgba[corners], texcoord_0=uv, material=material, mode=4)
             )

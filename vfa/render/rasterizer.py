@@ -50,7 +50,7 @@ def rasterize(
     """
     from vfa.render import kernels
 
-    screen = np.require(screen, np.float32, "CW")  # numba would compile again for read-only arrays
+    screen = np.require(screen, np.float32, ["C", "W"])  # numba would compile again for read-only arrays
     triangles = check_triangles(triangles, len(screen))
     if screen.ndim != 2 or screen.shape[1] != 3:
         raise MeshError("cannot rasterise", expected="screen positions [V, 3]", found=str(list(screen.shape)))
@@ -93,7 +93,7 @@ def check_triangles(triangles: np.ndarray, n_vertices: int) -> np.ndarray:
             expected=f"0 to {n_vertices - 1}",
             found=f"{triangles.min()} to {triangles.max()}",
         )
-    return np.require(triangles, np.int32, "CW")
+    return np.require(triangles, np.int32, ["C", "W"])
 
 
 def no_alpha() -> tuple[np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray]:

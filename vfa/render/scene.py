@@ -108,7 +108,7 @@ class MeshRenderer:
     def _prepare(self, vertices: np.ndarray) -> np.ndarray:
         from vfa.render import kernels
 
-        vertices = np.require(vertices, np.float32, "CW")  # numba would compile again for read-only arrays
+        vertices = np.require(vertices, np.float32, ["C", "W"])  # numba would compile again for read-only arrays
         if vertices.ndim != 2 or vertices.shape[1] != 3 or not len(vertices):
             raise MeshError("cannot render", expected="vertices [V, 3]", found=str(list(vertices.shape)))
         if len(vertices) != self._n_vertices:

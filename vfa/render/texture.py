@@ -47,8 +47,9 @@ def pack(appearance: Appearance, n_triangles: int) -> Surface:
         base = np.array([CLAY], np.uint8)
         count = 1
     images = [appearance.texture(index) if appearance.corner_uv is not None else None for index in range(count)]
-    texels, levels, first, number = [], [], np.zeros(count, np.int32), np.zeros(count, np.int32)
-    offset = 0
+    texels: list[np.ndarray] = []
+    levels: list[tuple[int, int, int]] = []
+    first, number, offset = np.zeros(count, np.int32), np.zeros(count, np.int32), 0
     for index, image in enumerate(images):
         chain = [] if image is None else _mip_chain(image)
         first[index], number[index] = len(levels), len(chain)
@@ -59,7 +60,7 @@ def pack(appearance: Appearance, n_triangles: int) -> Surface:
 
     material = np.zeros(0, np.int32)
     if appearance.material is not None and count > 1:
-        material = np.require(appearance.material, np.int32, "CW")
+        material = np.require(appearance.material, np.int32, ["C", "W"])
     uv = np.zeros((0, 3, 2), np.float32)
     if appearance.corner_uv is not None and levels:
         uv = np.asarray(appearance.corner_uv, np.float32)
@@ -67,7 +68,7 @@ def pack(appearance: Appearance, n_triangles: int) -> Surface:
     return Surface(
         vertex_colors=np.zeros((0, 3), np.uint8)
         if appearance.vertex_colors is None
-        else np.require(appearance.vertex_colors, np.uint8, "CW"),
+        else np.require(appearance.vertex_colors, np.uint8, ["C", "W"]),
         uv=uv,
         material=material,
         base=base[:, :3] / 255.0,
