@@ -16,9 +16,17 @@ from BFM.model import Eye, MorphableModel
 from BFM.performances import Performance, performance
 
 __all__ = [
-    "EXPRESSION_NAMES", "Coefficients", "Eye", "MorphableModel", "Performance", "expression", "load_coefficients", "load_model",
-    "performance", "split_coefficients",
-]  # fmt: skip
+    "EXPRESSION_NAMES",
+    "Coefficients",
+    "Eye",
+    "MorphableModel",
+    "Performance",
+    "expression",
+    "load_coefficients",
+    "load_model",
+    "performance",
+    "split_coefficients",
+]
 
 
 @lru_cache(maxsize=2)

@@ -46,7 +46,7 @@ def load_builtin(folders: tuple[Path, ...] | None = None) -> MorphableModel:
     """The built-in head, from the cache if a valid copy is there, else generated and cached.
 
     Args:
-        folders: where to look and, failing that, to write; `cache_folders()` when None. When none of them can be written
+        folders: where to look and, failing that, to write; `cache_folders()` when None. When none can be written
             the model is kept in memory only and a line on standard error says so.
     """
     folders = cache_folders() if folders is None else folders

@@ -53,7 +53,7 @@ def split_coefficients(coefficients: NDArray[np.floating]) -> Coefficients:
     if flat.dtype.kind not in "fiu" or flat.size != N_COEFFICIENTS:
         raise InputError(
             "not a set of face coefficients",
-            expected=f"{N_COEFFICIENTS} numbers (80 identity, 64 expression, 80 texture, 3 angles, 27 light, 3 translation)",
+            expected=f"{N_COEFFICIENTS}: 80 identity, 64 expression, 80 texture, 3 angles, 27 light, 3 translation",
             found=f"an array of shape {flat.shape} and type {flat.dtype}",
         )
     flat = flat.reshape(-1).astype(np.float32)

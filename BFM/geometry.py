@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 
 def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Area-weighted unit normals. Args: [V, 3] and [F, 3] counter-clockwise from outside. Returns [V, 3]; unused ones are 0."""
+    """Area-weighted unit normals, 0 where no triangle is.
+
+    Args:
+        vertices: [V, 3].
+        triangles: [F, 3], counter-clockwise seen from outside.
+    Returns:
+        [V, 3].
+    """
     v = np.asarray(vertices, np.float64)
     a, b, c = triangles.T
     face = np.cross(v[b] - v[a], v[c] - v[a])

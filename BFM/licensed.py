@@ -1,4 +1,4 @@
-"""Reader for the licensed model, `BFM09_model_info.mat`, which users obtain from its owners and put beside this file."""
+"""Reader for the licensed model, `BFM09_model_info.mat`, which users get from its owners and put beside this file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Spherical-harmonics light of three bands, as the BFM reconstruction literature uses it.
 
-Constants after Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps" (2001): band l of
-the light is attenuated by a_l (pi, 2 pi / sqrt 3, 2 pi / sqrt 8 for the basis used here).
+After Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps" (2001): the bands of the
+light are attenuated, here by pi, 2 pi / sqrt 3 and 2 pi / sqrt 8.
 """
 
 from __future__ import annotations

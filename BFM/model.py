@@ -48,7 +48,8 @@ class MorphableModel:
         mm_per_unit: millimetres in one model unit.
         source: "licensed" or "procedural".
         identity_names, expression_names, texture_names: what each column does ("" where it has no name).
-        groups: named vertex sets; the built-in model has skin, hair, left_eye, right_eye, upper_teeth, lower_teeth, tongue.
+        groups: named vertex sets; the built-in model has skin, hair, left_eye, right_eye, upper_teeth, lower_teeth
+            and tongue.
         eyes: the eyeballs (left, right), empty for the licensed model, which has none.
     """
 

@@ -55,7 +55,8 @@ class Performance:
     Attributes:
         time: [T] seconds.
         expression: [T, 64] float32.
-        euler: [T, 3] head rotation in radians about x (positive looks down), y (positive turns to the subject's left) and z.
+        euler: [T, 3] head rotation in radians about x (positive looks down), y (positive turns to the subject's left)
+            and z.
         translation: [T, 3] head movement in model units.
         gaze: [T, 2] yaw and pitch of the eyes in the head, radians.
     """
@@ -152,7 +153,7 @@ def _blinks(rng: np.random.Generator, t: Array, end: float) -> Array:
 
 
 def _wander(rng: np.random.Generator, t: Array, slowest: float, fastest: float) -> Array:
-    """Smooth random curve of unit variance: cosines with frequencies between the two bounds (Hz), stronger when slow."""
+    """Smooth random curve of unit variance: cosines between two frequencies (Hz), stronger when slow."""
     frequency = np.exp(rng.uniform(np.log(slowest), np.log(fastest), 9))
     amount = frequency**-0.5
     phase = rng.uniform(0, 2 * np.pi, 9)

@@ -76,16 +76,18 @@ def mean_head() -> Head:
         vertices, faces, over_gum[f"{name}_teeth"] = teeth(name)
         parts.append((f"{name}_teeth", vertices, faces))
     parts += [("tongue", *tongue()), ("hair", hair.vertices, hair.triangles)]
-    groups, faces, first = {}, [], 0
+    groups: dict[str, Ints] = {}
+    all_faces: list[Ints] = []
+    first = 0
     for name, vertices, triangles in parts:
         groups[name] = np.arange(first, first + len(vertices))
-        faces.append(triangles + first)
+        all_faces.append(triangles + first)
         first += len(vertices)
     return Head(
         face,
         hair,
         np.concatenate([vertices for _, vertices, _ in parts]),
-        np.concatenate(faces),
+        np.concatenate(all_faces),
         groups,
         over_gum,
         _scalp_share(parts[0][1], hair),
@@ -144,7 +146,7 @@ def build_arrays() -> dict[str, NDArray[np.generic]]:
         "expression_names": np.array(EXPRESSION_NAMES),
         "texture_names": np.array(texture_names),
         "eye_centers": np.stack([(eye_centre(sign) - ORIGIN) / MM_PER_UNIT for sign in (1, -1)]).astype(np.float32),
-        "eye_radius": np.float32(EYE_RADIUS / MM_PER_UNIT),
+        "eye_radius": np.array(EYE_RADIUS / MM_PER_UNIT, np.float32),
     }
     for name, members in head.groups.items():
         arrays[f"group_{name}"] = members.astype(np.int32)

@@ -19,7 +19,7 @@ _GATHER = PchipInterpolator([0, 0.5, 0.8, 1.0, 1.25, 1.5, 2.0, 2.1], [0, 0.60, 0
 
 
 def ear_coordinates(p: Array) -> tuple[Array, Array, Array, Array]:
-    """Coordinates in the plane of the ear: forward, up (share of the half axes), radius and angle (0 back, pi/2 top)."""
+    """Forward and up in the plane of the ear (shares of its half axes), radius and angle (0 back, pi/2 top)."""
     dz, dy = p[..., 2] - CENTRE_Z, p[..., 1] - CENTRE_Y
     a = (dz * np.cos(TILT) + dy * np.sin(TILT)) / HALF_WIDTH
     b = (dy * np.cos(TILT) - dz * np.sin(TILT)) / HALF_HEIGHT

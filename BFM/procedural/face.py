@@ -1,4 +1,4 @@
-"""The skin: cast onto the implicit form with eyes and mouth shut, then lips modelled, lids opened and inner strips added."""
+"""The skin: cast onto the form with eyes and mouth shut, then lips modelled, lids opened and inner strips added."""
 
 from __future__ import annotations
 
@@ -259,19 +259,20 @@ class Face:
         for columns, strip, sign in zip(self.eye_columns, self.lid_strip, (1, -1), strict=True):
             centre = np.array([sign * EYE_CENTRE[0], EYE_CENTRE[1], EYE_CENTRE[2]])
             for side, away in ((1, -1.0), (0, 1.0)):  # the corners are shared: the upper side writes last
+                # (height over the margin, depth under the ball's surface) of the strip's two rows
                 margin = p[EYE_ROW + side, columns] - centre
-                for k, (height, back) in enumerate(((0.0, 0.0), (2.2, 1.6))):
+                for k, (height, under) in enumerate(((0.0, 0.0), (2.2, 1.6))):
                     s = np.linspace(-1, 1, len(columns))
                     ray = margin + [0, away, 0] * (height * np.sqrt(1 - s**2))[:, None]
                     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
-                    out[strip[side, k]] = centre + ray * (EYE_RADIUS + 0.12 - back)
+                    out[strip[side, k]] = centre + ray * (EYE_RADIUS + 0.12 - under)
         seam = p[MOUTH_ROW, self.mouth_columns]
         s = np.linspace(-1, 1, len(self.mouth_columns))
         narrow = np.sqrt(1 - s**2)
-        for side, sign in ((1, -1.0), (0, 1.0)):
+        for side, way in ((1, -1.0), (0, 1.0)):
             for k, (back, up) in enumerate(BAG):
                 row = seam.copy()
-                row[:, 1] += sign * up * narrow
+                row[:, 1] += way * up * narrow
                 row[:, 0] *= 1 - 0.25 * back / 52
                 row[:, 2] -= back * (0.35 + 0.65 * narrow)
                 out[self.mouth_bag[side, k]] = row

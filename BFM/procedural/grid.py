@@ -1,7 +1,7 @@
 """Topology of the skin: a dense grid of nodes thinned by a balanced quadtree, with slits for eyes and mouth.
 
-The skin is three panels stacked from the crown to the base of the neck: crown to eye line, eye line to mouth line, mouth
-line to base. Neighbouring panels share their border nodes except inside the slits, where each side keeps its own.
+The skin is three panels stacked from the crown to the base of the neck: crown to eye line, eye line to mouth line,
+mouth line to base. Neighbouring panels share their border nodes except inside the slits, where each side keeps its own.
 Columns run around the head and close at the back.
 """
 

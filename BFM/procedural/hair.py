@@ -63,7 +63,7 @@ class Hair:
 
 
 def hairline() -> tuple[Array, Array]:
-    """Points of the hairline on the scalp, evenly along its length, and their azimuth. Returns [STRANDS, 3], [STRANDS]."""
+    """Points [STRANDS, 3] of the hairline on the scalp, evenly along its length, and their azimuth [STRANDS]."""
     fine = np.linspace(0, 1, 2000)
     knots = np.linspace(0, 1, len(HAIRLINE))
     azimuth = np.radians(PchipInterpolator(knots, HAIRLINE[:, 0])(fine))
@@ -153,7 +153,7 @@ def build() -> Hair:
 
     rows = np.concatenate([outer, inner])
     all_reach = np.concatenate([reach, inner_reach])
-    long = _lengthened(rows, all_reach, azimuth, np.arange(len(rows)) < OUTER, relief, edge) - rows
+    long = _lengthened(rows, all_reach, azimuth, len(reach), relief, edge) - rows
     top = smooth_step(np.concatenate([y, inner_scalp[..., 1]]), 30, 100)[..., None]
     lift = np.concatenate([normal * smooth_step(border, 0, 25)[..., None], np.zeros_like(inner)])
     volume = 10.0 * top * lift
@@ -179,10 +179,8 @@ def build() -> Hair:
     )
 
 
-def _lengthened(
-    rows: Array, reach: Array, azimuth: Array, outer: NDArray[np.bool_], relief: Array, edge: Array
-) -> Array:
-    """The shell with the sides and the back grown to chin length; the fringe stays."""
+def _lengthened(rows: Array, reach: Array, azimuth: Array, outer: int, relief: Array, edge: Array) -> Array:
+    """The shell with the sides and the back grown to chin length; the fringe stays. The first `outer` rows are seen."""
     turned = np.minimum(azimuth, 2 * np.pi - azimuth)
     grown = smooth_step(turned, np.radians(50), np.radians(68))
     share = smooth_step(reach, 0.30, 0.62)[:, None] * grown
@@ -193,6 +191,7 @@ def _lengthened(
     flat = np.stack([np.sin(azimuth), 0 * azimuth, np.cos(azimuth)], -1)
     for k in range(len(rows)):
         curl = 6.0 * smooth_step(height[k], -70, -90)
-        swell = (relief if outer[k] else -9.0) - curl
+        swell = (relief if k < outer else -9.0) - curl
         out[k] = _hanging(azimuth, height[k]) + swell[:, None] * flat
-    return rows * (1 - share[..., None]) + out * share[..., None]
+    mix: Array = rows + (out - rows) * share[..., None]
+    return mix

@@ -69,16 +69,17 @@ MODES: dict[str, Warp] = {
     "masculine": _sum(
         _front(
             Pull(22, 17, 15, 7, 0, -1.0, 1.9), Pull(0, 22, 10, 8, 0, 0, 1.2), Pull(44, -76, 18, 17, 2.6, -1.0, 0.5),
-            Pull(10, -100, 16, 11, 1.6, -2.0, 1.2), Pull(0, -26, 11, 15, 0, -0.5, 1.2), Pull(12, -36, 7, 7, 0.9, 0, 0.4),
-            Pull(0, M + 5, 17, 4.5, 0, -0.6, -0.9), Pull(0, M - 6, 17, 5, 0, 0.6, -0.8), Pull(36, 20, 14, 9, 0, -1.3, 0),
-            Pull(33, -26, 14, 13, -0.4, -0.6, -1.2), Pull(26, 54, 20, 15, 0, 0, -1.3),
+            Pull(10, -100, 16, 11, 1.6, -2.0, 1.2), Pull(0, -26, 11, 15, 0, -0.5, 1.2),
+            Pull(12, -36, 7, 7, 0.9, 0, 0.4),
+            Pull(0, M + 5, 17, 4.5, 0, -0.6, -0.9), Pull(0, M - 6, 17, 5, 0, 0.6, -0.8),
+            Pull(36, 20, 14, 9, 0, -1.3, 0), Pull(33, -26, 14, 13, -0.4, -0.6, -1.2), Pull(26, 54, 20, 15, 0, 0, -1.3),
         ),
         _stretch(0, 0, 0.014, -20, -60), _neck(0.055, 1.0),
     ),
     "head_width": _stretch(0, 0, 0.030, -110, -40),
-    "head_length": lambda p: np.stack([0 * p[:, 0], 0 * p[:, 0], 0.04 * np.minimum(p[:, 2], 0) * smooth_step(p[:, 1], -100, -30)], -1),
-    "head_height": lambda p: np.stack([0 * p[:, 0], 0.045 * np.clip(p[:, 1] - 28, 0, None), 0 * p[:, 0]], -1),
-    "face_length": lambda p: np.stack([0 * p[:, 0], -4.4 * smooth_step(p[:, 1], -14, -112), 0 * p[:, 0]], -1),
+    "head_length": lambda p: np.outer(0.04 * np.minimum(p[:, 2], 0) * smooth_step(p[:, 1], -100, -30), [0, 0, 1]),
+    "head_height": lambda p: np.outer(0.045 * np.clip(p[:, 1] - 28, 0, None), [0, 1, 0]),
+    "face_length": lambda p: np.outer(-4.4 * smooth_step(p[:, 1], -14, -112), [0, 1, 0]),
     "midface_length": _front(Pull(0, -48, 42, 22, 0, -2.6, 0)),
     "cheekbone_width": _front(Pull(58, -12, 20, 18, 3.2, 0, 0.4)),
     "cheekbone_height": _front(Pull(47, -18, 15, 12, 0, 2.4, 0.6)),
@@ -141,7 +142,7 @@ def identity_names() -> tuple[str, ...]:
 
 
 def _random_warp(rng: np.random.Generator, symmetric: bool) -> Warp:
-    """A draw of a Gaussian process with squared-exponential kernels, by random Fourier features (Rahimi, Recht 2007)."""
+    """A draw of a Gaussian process with squared-exponential kernels, by random Fourier features (Rahimi 2007)."""
     terms = []
     for length, sigma in _RANDOM_SCALES:
         n = 24

@@ -1,4 +1,4 @@
-"""The 68 iBUG landmarks as vertices of the built-in head (numbering as in Sagonas et al., 300 Faces in-the-Wild, 2013)."""
+"""The 68 iBUG landmarks as vertices of the built-in head (Sagonas et al., 300 Faces in-the-Wild, 2013)."""
 
 from __future__ import annotations
 

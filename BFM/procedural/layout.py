@@ -1,7 +1,7 @@
 """Where the dense grid of the skin lies: one ray per node, denser at the eyes, nose, mouth and ears.
 
 Rows run from the crown (0) to the base of the neck; columns start at the midline of the face and turn towards the
-subject's left. Row `EYE_ROW` of the upper panel and row 0 of the middle one lie on the closed lid line; likewise for lips.
+subject's left. Row `EYE_ROW` and the row after it lie on the closed lid line; `MOUTH_ROW` likewise on the lips.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def teeth(which: str) -> tuple[Array, NDArray[np.int64], Array]:
 
 
 def tongue() -> tuple[Array, NDArray[np.int64]]:
-    """A flattened, slightly grooved ellipsoid behind the lower teeth. Returns vertices [V, 3] mm and triangles [F, 3]."""
+    """A flat, slightly grooved ellipsoid behind the lower teeth. Returns vertices [V, 3] mm, triangles [F, 3]."""
     rings, segments = 11, 20
     polar = np.linspace(0, np.pi, rings + 2)[1:-1]
     turn = np.arange(segments) * 2 * np.pi / segments

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Palette:
-    """Numbers that decide the colours of a person; all are near-linear, so that columns can be differences of paintings."""
+    """What decides the colours of a person; all is nearly linear, so that columns can be differences of paintings."""
 
     skin: tuple[float, float, float] = (214.0, 164.0, 138.0)
     blush: float = 1.0
@@ -279,16 +279,16 @@ def _variations(c: Palette) -> dict[str, tuple[Palette, Palette]]:
 
     def pair(field: str, *delta: float) -> tuple[Palette, Palette]:
         value = getattr(c, field)
-        if isinstance(value, tuple):
-            return replace(c, **{field: _shift(value, *delta)}), replace(
-                c, **{field: _shift(value, *(-d for d in delta))}
-            )
-        return replace(c, **{field: value + delta[0]}), replace(c, **{field: value - delta[0]})
+
+        def moved(sign: float) -> Palette:
+            new = _shift(value, *(sign * d for d in delta)) if isinstance(value, tuple) else value + sign * delta[0]
+            return replace(c, **{field: new})  # type: ignore[arg-type]
+
+        return moved(1), moved(-1)
 
     def darker(sign: float) -> Palette:
-        return replace(
-            c, skin=_shift(c.skin, *(sign * d for d in (-36, -33, -29))), lips=_shift(c.lips, *(sign * d for d in (-22, -16, -14))),
-        )  # fmt: skip
+        lips = _shift(c.lips, *(sign * d for d in (-22, -16, -14)))
+        return replace(c, skin=_shift(c.skin, *(sign * d for d in (-36, -33, -29))), lips=lips)
 
     return {
         "skin_dark": (darker(1), darker(-1)),

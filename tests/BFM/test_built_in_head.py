@@ -163,8 +163,8 @@ def test_landmarks_are_in_ibug_order(head: MorphableModel) -> None:
 
 def mirror_68() -> np.ndarray:
     """The landmark on the other side, for each of the 68 (published with the 300-W annotation)."""
-    pairs = "0-16 1-15 2-14 3-13 4-12 5-11 6-10 7-9 17-26 18-25 19-24 20-23 21-22 31-35 32-34 36-45 37-44 38-43 39-42 40-47 41-46"
-    pairs += " 48-54 49-53 50-52 55-59 56-58 60-64 61-63 65-67"
+    pairs = "0-16 1-15 2-14 3-13 4-12 5-11 6-10 7-9 17-26 18-25 19-24 20-23 21-22 31-35 32-34"
+    pairs += " 36-45 37-44 38-43 39-42 40-47 41-46 48-54 49-53 50-52 55-59 56-58 60-64 61-63 65-67"
     order = np.arange(68)
     for pair in pairs.split():
         a, b = map(int, pair.split("-"))

@@ -102,10 +102,19 @@ def features(points: np.ndarray) -> dict[str, float]:
 
 
 UNITS = (
-    ("jawOpen", "lip gap"), ("mouthSmile", "mouth width"), ("mouthPucker", "mouth width"), ("mouthStretch", "mouth width"),
-    ("mouthFunnel", "mouth width"), ("eyeBlinkLeft", "left eye"), ("eyeBlinkRight", "right eye"), ("eyeWide", "left eye"),
-    ("eyeSquint", "left eye"), ("browOuterUp", "outer brow"), ("browInnerUp", "inner brow"), ("browDown", "inner brow"),
-)  # fmt: skip
+    ("jawOpen", "lip gap"),
+    ("mouthSmile", "mouth width"),
+    ("mouthPucker", "mouth width"),
+    ("mouthStretch", "mouth width"),
+    ("mouthFunnel", "mouth width"),
+    ("eyeBlinkLeft", "left eye"),
+    ("eyeBlinkRight", "right eye"),
+    ("eyeWide", "left eye"),
+    ("eyeSquint", "left eye"),
+    ("browOuterUp", "outer brow"),
+    ("browInnerUp", "inner brow"),
+    ("browDown", "inner brow"),
+)
 
 
 def measure_tracking(model: MorphableModel, heads: int, seed: int) -> dict[str, tuple[float, float, float]]:
