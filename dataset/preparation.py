@@ -121,7 +121,8 @@ def prepare(capture: Capture, out: Path, options: Options) -> bool:
             )
         boxes, rate = find_face(clip)
         crop = constant_crop(boxes, options.margin)
-        cutter = Cutter(crop, boxes, options)
+        metric = bool(getattr(clip, "depth_is_metric", True))
+        cutter = Cutter(crop, boxes, options, far=options.far if metric else np.inf)
         moments = cutter.measure(clip)
         near, far = moments.mean - options.sigma * moments.sigma, moments.mean + options.sigma * moments.sigma
         if not near < far:
@@ -140,6 +141,7 @@ def prepare(capture: Capture, out: Path, options: Options) -> bool:
             "face_box": [round(float(value), 2) for value in median],
             "crop": [crop.x, crop.y, crop.side],
             "detection_rate": round(rate, 4),
+            "depth_is_metric": metric,
             "depth_near": near,
             "depth_far": far,
             "depth_mean": moments.mean,
@@ -189,10 +191,17 @@ def constant_crop(boxes: np.ndarray, margin: float) -> SquareCrop:
 
 
 class Cutter:
-    """Cuts the person out of frames, with one crop, and counts what happened."""
+    """Cuts the person out of frames, with one crop, and counts what happened.
 
-    def __init__(self, crop: SquareCrop, boxes: np.ndarray, options: Options) -> None:
-        self.crop, self.boxes, self.options = crop, boxes, options
+    Args:
+        crop: of all frames.
+        boxes: of the face, `[N, 4]`.
+        options: of the run.
+        far: depth limit in metres; infinite where the recording's metres are nominal and background is 0 already.
+    """
+
+    def __init__(self, crop: SquareCrop, boxes: np.ndarray, options: Options, *, far: float) -> None:
+        self.crop, self.boxes, self.options, self.far = crop, boxes, options, far
         self._pixels = self._seen = self._filled = self._empty = 0
 
     def _person(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +210,7 @@ class Cutter:
         depth = self.crop.cut(frame.depth, fill=np.nan)
         box = self.boxes[min(frame.index, len(self.boxes) - 1)] - np.tile([self.crop.x, self.crop.y], 2)
         left, top, right, bottom = (int(round(value)) for value in box)
-        mask = foreground(depth, far=self.options.far, seed=(left, top, right, bottom))
+        mask = foreground(depth, far=self.far, seed=(left, top, right, bottom))
         filled, _ = close_holes(depth, mask, largest=self.options.hole)
         return filled, mask
 
@@ -225,7 +234,7 @@ class Cutter:
             raise InputError(
                 "nobody is nearer than the depth limit",
                 path=clip.path,
-                expected=f"a face within --far {self.options.far:g} m",
+                expected=f"a face within --far {self.far:g} m",
                 found=where,
                 hint="pass a larger --far",
             )

@@ -161,6 +161,26 @@ def test_no_face_and_no_depth_are_bad_input(tmp_path: Path) -> None:
     assert (code, "no depth" in output) == (3, True)
 
 
+def test_side_by_side_video_with_leave(tmp_path: Path) -> None:
+    """Depth of 8 bits has no metres, so the limit does not apply: all that is not 0 is the person."""
+    from vfa.media.writers import ColorWriter
+
+    with ColorWriter(tmp_path / "both.mp4", width=640, height=320, rate=Fraction(30), crf=4) as writer:
+        for index in range(3):
+            image, depth, truth = head(index)
+            steps = np.where(truth, (depth - 0.30) / 0.15 * 250, 0).astype(np.uint8)
+            writer.write(np.concatenate([np.repeat(steps[..., None], 3, axis=2), image], axis=1), Fraction(index, 30))
+    code, output = run(tmp_path / "both.mp4", tmp_path / "out")
+    assert (code, "--allow_8bit_depth" in output) == (3, True)
+    code, output = run(tmp_path / "both.mp4", tmp_path / "out", "--allow_8bit_depth")
+    assert code == 0, output
+    record = json.loads((tmp_path / "out" / "record" / "both.json").read_text())
+    assert record["depth_is_metric"] is False
+    assert record["foreground_share"] > 0.5
+    frame = next(iter(open_clip(tmp_path / "out" / "color" / "both.mp4")))
+    assert np.isfinite(frame.depth).mean() > 0.5
+
+
 @pytest.mark.parametrize("arguments", [("--far", -1), ("--size", 255), ("--sigma", 0)])
 def test_options_out_of_range(tmp_path: Path, arguments: tuple[str, float]) -> None:
     write_capture(tmp_path / "take", 1, holes=False)

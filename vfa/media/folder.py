@@ -165,6 +165,7 @@ class FolderClip(ClipReader):
                     hint="export 16-bit depth; or pass --allow_8bit_depth and accept coarse steps",
                 )
             self.depth_units = DepthUnits(NOMINAL_FACE.scale * 65534 / 254, NOMINAL_FACE.offset)
+            self.depth_is_metric = False
             self.warn(f"depth has 8 bits without units; expect steps of {self.depth_units.scale * 1e3:.1f} mm")
         else:
             default = DepthUnits(1.0) if stored.dtype.kind == "f" else MILLIMETRES

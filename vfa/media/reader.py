@@ -26,6 +26,7 @@ class ClipReader:
         n_frames: number of frames by the header (None when it does not say); exact once the clip was read.
         has_depth: whether frames carry depth.
         depth_units: units of the stored depth, None without depth.
+        depth_is_metric: False where the depth was normalised without a record, so that its metres are nominal.
         audio_path: a file that carries sound belonging to the clip, or None.
         warnings: things the user should know; more may come while reading.
         depth_statistics: figures of the depth read so far in the latest pass.
@@ -39,6 +40,7 @@ class ClipReader:
         self.n_frames: int | None = None
         self.has_depth = False
         self.depth_units: DepthUnits | None = None
+        self.depth_is_metric = True
         self.audio_path: Path | None = None
         self.warnings: list[str] = []
         self.depth_statistics = DepthStatistics()

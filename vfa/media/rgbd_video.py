@@ -80,6 +80,7 @@ class DepthVideo:
                 hint="export 16-bit depth; or pass --allow_8bit_depth and accept coarse steps",
             )
         units = recorded_units(path, info.metadata)
+        self.is_metric = units is not None
         if units is None:
             units = NOMINAL_FACE
             near, far = units.to_metres(np.array([1, 65535], np.uint16))
@@ -115,7 +116,7 @@ class RGBDVideoClip(VideoClip):
         super().__init__(color)
         self.depth_video = DepthVideo(depth, allow_8bit=allow_8bit)
         self.has_depth = True
-        self.depth_units = self.depth_video.units
+        self.depth_units, self.depth_is_metric = self.depth_video.units, self.depth_video.is_metric
         for text in self.depth_video.warnings:
             self.warn(text)
         if self.depth_video.rate != self.rate:
@@ -162,7 +163,7 @@ class SideBySideClip(VideoClip):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.width //= 2
-        self.has_depth = True
+        self.has_depth, self.depth_is_metric = True, False
         self.depth_units = DepthUnits((NOMINAL_FACE.scale * 65534) / 254, NOMINAL_FACE.to_metres(np.array([1]))[0])
         self.warn(f"{path.name}: depth has 8 bits without units; expect steps of {self.depth_units.scale * 1e3:.1f} mm")
         depth_values.probe(path, (depth for _, _, depth in self._halves()))
