@@ -42,7 +42,7 @@ def case(kind):
         "colors": Appearance(np.random.default_rng(0).integers(0, 256, (len(plain.vertices), 3), np.uint8)),
         "textures": textured_look(plain.triangles, plain.vertices),
     }
-    avatar = ball_avatar(looks.get(kind), scale=1e-4 if kind == "small" else 1)
+    avatar = ball_avatar(looks.get(kind), scale=1e-4 if kind == "small" else 1, offset=500 if kind == "far" else 0)
     frames = {
         "static": lambda: moving_frames(avatar, 10, 0, posed=False),
         "one": lambda: moving_frames(avatar, 1),
@@ -51,7 +51,7 @@ def case(kind):
     return avatar, list(frames())
 
 
-KINDS = ["clay", "colors", "textures", "static", "one", "small", "local"]
+KINDS = ["clay", "colors", "textures", "static", "one", "small", "local", "far"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

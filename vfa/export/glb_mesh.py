@@ -55,10 +55,14 @@ def _part(material: int, triangles: np.ndarray, corner_uv: np.ndarray | None, ex
         return Part(material, source.astype(np.int32), _corners(place, triangles), None)
     uv = np.where(np.isfinite(corner_uv), corner_uv, 0).astype(np.float32).reshape(-1, 2)
     uv = np.concatenate([uv, np.zeros((len(extra), 2), np.float32)]) + 0.0  # -0.0 and 0.0 are one coordinate
-    keys = np.stack([np.r_[corners, extra], uv[:, 0].view(np.uint32), uv[:, 1].view(np.uint32)], axis=1)
-    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    vertex = np.r_[corners, extra]
+    _, coordinate = np.unique(
+        np.ascontiguousarray(uv).view(np.uint64)[:, 0], return_inverse=True
+    )  # both halves at once
+    keys = vertex * (int(coordinate.max()) + 1) + coordinate
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     vertex_uv = np.stack([uv[first, 0], 1 - uv[first, 1]], axis=1)
-    return Part(material, keys[first, 0].astype(np.int32), _corners(place, triangles), vertex_uv)
+    return Part(material, vertex[first].astype(np.int32), _corners(place, triangles), vertex_uv)
 
 
 def _corners(place: np.ndarray, triangles: np.ndarray) -> np.ndarray:
