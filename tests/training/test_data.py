@@ -242,7 +242,7 @@ def test_a_pack_is_an_ordinary_zip(root: Path) -> None:
 
 @pytest.mark.slow
 def test_random_access_is_ten_times_faster_than_decoding_the_clip(tmp_path: Path) -> None:
-    from tests.performance.benchmark_data import measure
+    from tests.performance.data import measure
 
     figures = measure(tmp_path, seconds=8)
     assert figures["ratio"] >= 10, figures

@@ -1,6 +1,6 @@
 """Training pairs a second from packs against decoding the whole clip for each pair.
 
-    python -m tests.performance.benchmark_data
+    python -m tests.performance.data
 
 Measured on a clip of moving texture with sensor noise in depth, one process, files in the page cache.
 """
@@ -79,7 +79,23 @@ def measure(root: Path, *, seconds: int = 10, pairs: int = 200, decoded: int = 5
     }
 
 
-if __name__ == "__main__":
+def rows() -> list[tuple[str, float, float | None, str]]:
+    """What is measured, our value, the reference's (None where there is none), the unit."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, value in measure(Path(folder)).items():
-            print(f"{name:28} {value:10.1f}")
+        figures = measure(Path(folder))
+    return [
+        (
+            "training pairs, random access",
+            figures["pairs_per_second"],
+            figures["reference_pairs_per_second"],
+            "pairs/s",
+        ),
+        ("packed clips on disk", figures["bytes_per_frame"], figures["bytes_per_frame_as_video"], "bytes/frame"),
+        ("packing", figures["packing_frames_per_second"], None, "frames/s"),
+        ("peak memory of all this", figures["peak_memory_mb"], None, "MB"),
+    ]
+
+
+if __name__ == "__main__":
+    for name, ours, reference, unit in rows():
+        print(f"{name:32} {ours:10.1f} {'' if reference is None else f'{reference:10.1f}':>10} {unit}")
