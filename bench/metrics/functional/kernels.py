@@ -52,3 +52,44 @@ def backtrack(total: np.ndarray) -> np.ndarray:
         else:
             j -= 1
     return path[:count][::-1].copy()
+
+
+@numba.njit(cache=True)
+def mean_ssim(x: np.ndarray, y: np.ndarray, channels: int, taps: np.ndarray, c1: float, c2: float) -> float:
+    """Mean SSIM over the pixels whose window lies inside the image, all channels alike.
+
+    Args:
+        x: float64 `[H, W * channels]`, channels interleaved.
+        y: same shape.
+        channels: samples from one pixel to the next.
+        taps: weights of the separable window.
+        c1: stabiliser of the luminance term.
+        c2: stabiliser of the contrast term.
+    """
+    rows, columns = x.shape
+    inner_rows, inner_columns = rows - len(taps) + 1, columns - (len(taps) - 1) * channels
+    down = np.empty((4, columns))
+    window = np.empty((4, inner_columns))
+    total = 0.0
+    for r in range(inner_rows):
+        down[:] = 0.0
+        for k in range(len(taps)):
+            weight = taps[k]
+            for c in range(columns):
+                a, b = x[r + k, c], y[r + k, c]
+                down[0, c] += weight * a
+                down[1, c] += weight * b
+                down[2, c] += weight * (a * a + b * b)
+                down[3, c] += weight * (a * b)
+        window[:] = 0.0
+        for k in range(len(taps)):
+            weight, first = taps[k], k * channels
+            for i in range(4):
+                for c in range(inner_columns):
+                    window[i, c] += weight * down[i, first + c]
+        for c in range(inner_columns):
+            squares = window[0, c] * window[0, c] + window[1, c] * window[1, c]
+            product = window[0, c] * window[1, c]
+            top = (2.0 * product + c1) * (2.0 * (window[3, c] - product) + c2)
+            total += top / ((squares + c1) * (window[2, c] - squares + c2))
+    return total / (inner_rows * inner_columns)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.metrics import create_metric
-from bench.metrics.functional.cpbd import cpbd, edge_widths, to_gray
+from bench.metrics.functional.cpbd import canny_edges, cpbd, edge_widths, to_gray
 from vfa.errors import InputError
 
 LIVE_IMAGE = Path(__file__).parents[3].parent / "shared" / "live" / "img4.bmp"
@@ -99,6 +99,17 @@ def test_equals_a_plain_loop(variant: str, blur: float) -> None:
         widths_loop(image.astype(float), strict=variant == "strict"),
     )
     assert cpbd(image, variant=variant) == pytest.approx(cpbd_loop(image, strict=variant == "strict"), abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 255.0])
+def test_canny_equals_scikit_image(scale: float) -> None:
+    """Pixel for pixel, also where neighbours tie on hard edges and flat parts."""
+    from skimage.feature import canny
+
+    steps = np.kron(np.random.default_rng(1).integers(0, 256, (6, 7)), np.ones((16, 16)))
+    noise = np.random.default_rng(2).integers(0, 256, (90, 131))
+    for image in (picture(0.0), picture(1.5), steps, noise, np.zeros((70, 70)), np.eye(5) * 200):
+        np.testing.assert_array_equal(canny_edges(image.astype(float) / scale), canny(image.astype(float) / scale))
 
 
 def test_long_ramps_stop_after_one_hundred_pixels() -> None:
