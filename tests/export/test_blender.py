@@ -17,7 +17,7 @@ from vfa.export.animation import Animation
 from vfa.export.recorder import export_animation
 
 PLAY = """
-import sys
+import os, sys
 import bpy, numpy as np
 bpy.ops.wm.read_factory_settings(use_empty=True)
 bpy.context.scene.render.fps = 25
@@ -30,13 +30,16 @@ if "_SOURCE" in mesh.data.attributes:
 out["source"] = source
 for frame in range(0, 20, 4):
     bpy.context.scene.frame_set(frame)
-    shown = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    points = np.empty(3 * len(shown.to_mesh().vertices), np.float32)
-    shown.to_mesh().vertices.foreach_get("co", points)
+    graph = bpy.context.evaluated_depsgraph_get()
+    shown = mesh.evaluated_get(graph)
+    shape = shown.to_mesh()
+    points = np.empty(3 * len(shape.vertices), np.float32)
+    shape.vertices.foreach_get("co", points)
     world = np.array(shown.matrix_world)
     x, y, z = (points.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]).T
     out[f"frame{frame}"] = np.stack([x, z, -y], 1)
 np.savez(sys.argv[2], **out)
+os._exit(0)  # bpy as a package may crash while Python shuts down
 """
 
 
