@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from BFM.procedural.build import Head
 
 # Front view of the subject's left half, mm. The right half mirrors it.
-JAW = ((70, -4), (68.5, -22), (66, -40), (61.5, -56), (54, -70), (44, -84), (31, -97), (16, -106), (0, -109))
-BROW = ((12, 16.5), (20, 19.5), (30, 22.5), (39, 23.2), (48, 19.5))  # from the midline outwards
-NOSE = ((0, 5), (0, -9), (0, -20), (0, -32))
-NOSE_BASE = ((11.5, -41.5), (6, -44), (0, -44.5))
+JAW = ((70, -2), (68.5, -17), (66, -37), (61.5, -56), (54, -72), (43, -86), (30, -98), (14, -106), (0, -108))
+BROW = ((12.5, 18.5), (22, 21.5), (33, 23.8), (43, 23.2), (51, 18.5))  # from the midline outwards
+NOSE = ((0, 4), (0, -11), (0, -23.5), (0, -33))
+NOSE_BASE = ((13.5, -42), (7, -44.5), (0, -45))
 
 
 def ibug_landmarks(head: Head) -> NDArray[np.int64]:
@@ -53,14 +53,14 @@ def ibug_landmarks(head: Head) -> NDArray[np.int64]:
 
     half = face.mouth_half
     line = face.seam_height
-    upper_x, lower_x = (-14.0, -6.0, 0.0, 6.0, 14.0), (14.0, 6.5, 0.0, -6.5, -14.0)
+    upper_x, lower_x = (-16.5, -6.7, 0.0, 6.7, 16.5), (16.5, 7.5, 0.0, -7.5, -16.5)
     top = [near(u, float(line(np.array(u)) + lip_heights(np.array(u))[0])) for u in upper_x]
     bottom = [near(u, float(line(np.array(u)) - lip_heights(np.array(u))[1])) for u in lower_x]
     outer = [int(seam_upper[0]), *top, int(seam_upper[-1]), *bottom]
     inner = [
         seam(seam_upper, -half + 2.5),
-        *(seam(seam_upper, u) for u in (-8.0, 0.0, 8.0)),
+        *(seam(seam_upper, u) for u in (-10.5, 0.0, 10.5)),
         seam(seam_upper, half - 2.5),
     ]
-    inner += [seam(seam_lower, u) for u in (8.0, 0.0, -8.0)]
+    inner += [seam(seam_lower, u) for u in (10.5, 0.0, -10.5)]
     return np.array(jaw + brows + nose + eyes + outer + inner)
