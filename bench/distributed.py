@@ -69,7 +69,10 @@ def launch() -> Ranks:
         return Ranks()
     from lightning_fabric import Fabric
 
-    local = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE") or world)
-    fabric = Fabric(accelerator="cpu", strategy="ddp", devices=local, num_nodes=max(1, world // local))
+    if "LOCAL_RANK" in os.environ:
+        nodes = world // int(os.environ.get("LOCAL_WORLD_SIZE") or world)
+    else:
+        nodes = int(os.environ.get("SLURM_NNODES") or os.environ.get("SLURM_JOB_NUM_NODES") or 1)
+    fabric = Fabric(accelerator="cpu", strategy="ddp", devices=world // nodes, num_nodes=nodes)
     fabric.launch()
     return Ranks(fabric.global_rank, fabric.world_size, fabric)

@@ -72,6 +72,8 @@ def fingerprint(sample: Sample, settings: Settings) -> str:
 def score_group(group: Group, settings: Settings, out: Path, extraction: Extraction) -> list[dict[str, Any]]:
     """Scores all samples of a group and writes their per-frame arrays; returns one record per sample."""
     metrics = settings.metric_objects()
+    if not metrics:
+        return [sample_record(sample, "ok", {}, [], "", None, []) for sample in group.samples]
     if group.samples[0].is_mesh:
         return [score_mesh(sample, metrics, settings.max_drop, out) for sample in group.samples]
     unpaired = [m for m in metrics if not m.paired]

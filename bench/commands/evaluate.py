@@ -12,7 +12,7 @@ from bench.plan import Plan, choose_metrics, make_plan
 from bench.results import Options, Outcome
 from bench.scoring import Settings
 from bench.suites import build_samples
-from vfa.errors import EXIT_INPUT, EXIT_OK, EXIT_PARTIAL, InputError
+from vfa.errors import EXIT_ASSET, EXIT_INPUT, EXIT_OK, EXIT_PARTIAL, InputError
 
 
 def run_evaluate(
@@ -32,7 +32,8 @@ def run_evaluate(
     seed: int,
     plan_only: bool,
 ) -> int:
-    """Runs the command and returns its exit code: 0, 3 when no sample gave a number, 5 when some failed."""
+    """Runs the command and returns its exit code: 0; 3 when no sample gave a number (4 when weights are missing for
+    that); 5 when some failed."""
     from bench.distributed import launch
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
@@ -59,7 +60,8 @@ def run_evaluate(
         return EXIT_OK
     print_outcome(outcome, out)
     if outcome.n_usable == 0:
-        return EXIT_INPUT
+        unmet = {row["id"] for row in outcome.rows if row["status"] == "unavailable"}
+        return EXIT_ASSET if any(metric.weights and metric.id() in unmet for metric in chosen) else EXIT_INPUT
     return EXIT_PARTIAL if outcome.n_failed else EXIT_OK
 
 
@@ -107,6 +109,8 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
             table.add_row(*_cells(row))
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table, markup=False, highlight=False)
+    for line in warp_lines(outcome.rows):
+        print(line)
     skipped = sum(row["status"] == "unavailable" for row in outcome.rows)
     print(
         f"{outcome.n_scored} samples scored, {outcome.n_kept} kept from before, {outcome.decodes} decoding passes, "
@@ -115,10 +119,26 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
     print(f"results: {out}/results.json, videos.jsonl\nnext: bench report {_quoted(out)} --format html")
 
 
+def warp_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """What the warp of each method cost, under `--align dtw`; such scores rank nothing without it."""
+    said: dict[str, str] = {}
+    for row in rows:
+        cost = row["details"]
+        if cost.get("warp_abs_ms") is not None and row["method"] not in said:
+            said[row["method"]] = (
+                f"warp of {printable(row['method'])}: {cost['warp_abs_ms']:.0f} ms off the diagonal on average, "
+                f"lag {cost['warp_lag_ms']:+.0f} ms, {cost['warp_off_diagonal']:.0%} of steps off it, "
+                f"{cost['warp_band_hits']:.0%} at the band's border"
+            )
+    return list(said.values())
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     arrow = {True: "up", False: "down", None: "near"}[row["higher_is_better"]]
     low, high = row["pooled"]["low"], row["pooled"]["high"]
     interval = "" if low is None else f"{number(low)} .. {number(high)}"
+    plain = row["details"].get("unaligned")
+    interval += "" if plain is None else f" (unaligned {number(plain)})"
     note = row["reason"].split("\n")[0][:60] if row["status"] != "ok" else "" if row["comparable"] else "not comparable"
     frames = f"{row['n_frames']}" + (f" (-{row['n_missing']})" if row["n_missing"] else "")
     videos = f"{row['n_videos']}/{row['n_videos_total']}"

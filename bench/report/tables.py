@@ -15,10 +15,12 @@ LATEX_SPECIAL = {
     "≈": r"$\approx$", "–": "--",
 }  # fmt: skip
 
+WARP_COSTS = ("warp_abs_ms", "warp_lag_ms", "warp_off_diagonal", "warp_band_hits")
 CSV_FIELDS = (
     "method", "metric", "variant", "id", "value", "unit", "higher_is_better", "comparable", "aggregation",
     "pooled", "pooled_low", "pooled_high", "video_mean", "video_mean_low", "video_mean_high", "reference",
-    "n_videos", "n_videos_total", "n_frames", "n_missing", "coverage", "status", "reason",
+    "n_videos", "n_videos_total", "n_frames", "n_missing", "coverage", "unaligned", "warp_abs_ms", "warp_lag_ms",
+    "warp_off_diagonal", "warp_band_hits", "status", "reason",
 )  # fmt: skip
 
 
@@ -34,6 +36,17 @@ def markdown(report: Report, *, published: bool) -> str:
         "Coverage in per cent of frames where not all counted.",
         "",
     ]
+    costs = warp_costs(report)
+    if costs:
+        names = list(next(iter(costs.values())))
+        out += [
+            "## Cost of the warp",
+            "",
+            _line(["method", *(n.replace("_", " ") for n in names)]),
+            _rule(1 + len(names)),
+        ]
+        out += [_line([method, *(number(cost[name], 3) for name in names)]) for method, cost in costs.items()]
+        out.append("")
     if report.unavailable:
         out += ["## Not computed", ""]
         out += [f"- {', '.join(names)}: {_cell(reason)}" for reason, names in report.unavailable.items()]
@@ -50,6 +63,17 @@ def markdown(report: Report, *, published: bool) -> str:
             out += [_line([row["method"], *row["values"]]) for row in table["rows"]]
             out += ["", *(f"> {note}" for note in table["notes"])]
     return "\n".join(out).rstrip() + "\n"
+
+
+def warp_costs(report: Report) -> dict[str, dict[str, float]]:
+    """What the warp of each method cost, where there was one: an aligned score without it ranks nothing."""
+    costs: dict[str, dict[str, float]] = {}
+    for line in report.lines:
+        for method, row in line.cells.items():
+            known = {name: row["details"][name] for name in WARP_COSTS if row["details"].get(name) is not None}
+            if known:
+                costs.setdefault(method, known)
+    return costs
 
 
 def _markdown_table(report: Report, lines: list[MetricLine]) -> list[str]:
@@ -71,6 +95,8 @@ def _markdown_cell(row: dict[str, Any] | None, best: bool) -> str:
     text = f"**{number(row['value'])}**" if best else number(row["value"])
     if row["pooled"]["low"] is not None:
         text += f" [{number(row['pooled']['low'], 3)}, {number(row['pooled']['high'], 3)}]"
+    if row["details"].get("unaligned") is not None:
+        text += f" (unaligned {number(row['details']['unaligned'])})"
     if row["n_missing"]:
         text += f" {row['coverage']:.0%}"
     if row["n_videos"] < row["n_videos_total"]:
@@ -101,6 +127,7 @@ def comma_separated(report: Report) -> str:
             flat["method"] = row["label"]
             for name in ("pooled", "video_mean"):
                 flat |= {name: row[name]["value"], f"{name}_low": row[name]["low"], f"{name}_high": row[name]["high"]}
+            flat |= {name: row["details"].get(name) for name in ("unaligned", *WARP_COSTS)}
             writer.writerow([_safe(flat[name]) for name in CSV_FIELDS])
     return buffer.getvalue()
 
@@ -144,7 +171,9 @@ def _latex_cell(row: dict[str, Any] | None, best: bool) -> str:
     text = number(row["value"])
     text = f"\\textbf{{{text}}}" if best else text
     low, high = row["pooled"]["low"], row["pooled"]["high"]
-    return text if low is None else f"{text} {{\\scriptsize [{number(low, 3)}, {number(high, 3)}]}}"
+    text = text if low is None else f"{text} {{\\scriptsize [{number(low, 3)}, {number(high, 3)}]}}"
+    plain = row["details"].get("unaligned")
+    return text if plain is None else f"{text} {{\\scriptsize (unaligned {number(plain)})}}"
 
 
 def _tex(text: str) -> str:

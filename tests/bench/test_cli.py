@@ -103,6 +103,19 @@ def test_evaluate_then_report_in_every_format(
     assert f"{value:.4g}" in (tmp_path / "page.html").read_text()
 
 
+def test_only_missing_weights_is_a_missing_asset_without_decoding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path / "none"))
+    arguments = ["--pred", folders[0], "--gt", folders[1], "--metrics", "niqe", "--out", tmp_path / "out"]
+    assert bench(monkeypatch, "evaluate", *arguments) == 4
+    said = capsys.readouterr().out
+    assert "bench weights fetch niqe" in said
+    assert "0 decoding passes" in said
+    row = json.loads((tmp_path / "out" / "results.json").read_text())["rows"][0]
+    assert (row["status"], row["value"]) == ("unavailable", None)
+
+
 def test_weights_fetch_offline_is_a_missing_asset(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +290,60 @@ def test_samples_without_truth_get_the_metrics_that_need_none(tmp_path: Path, vi
     rows = rows_of(tmp_path / "out")
     assert rows["psnr_rgb"]["status"] == "unavailable"
     assert rows["dd_lite"]["n_videos"] == 1
+
+
+def write_odd(path: Path, pixel_format: str, size: tuple[int, int], times: list[int]) -> Path:
+    """A lossless video of odd make: pixel format, size, and times in milliseconds."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, pixel_format
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for time in times:
+            image = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixel_format)
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+ODD = {
+    "grey": ("gray", (64, 48), [0, 40, 80]),
+    "10 bit": ("yuv420p10le", (64, 48), [0, 40, 80]),
+    "odd size": ("yuv444p", (45, 31), [0, 40, 80]),
+    "one frame": ("yuv420p", (64, 48), [0]),
+    "variable rate": ("yuv420p", (64, 48), [0, 10, 130, 140, 400]),
+    "late start": ("yuv420p", (64, 48), [5000, 5040, 5080]),
+    "23.976": ("yuv420p", (64, 48), [0, 42, 83, 125, 167]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_videos_are_scored_and_identity_is_best(tmp_path: Path, kind: str) -> None:
+    path = write_odd(tmp_path / "gt" / "a.mkv", *ODD[kind])
+    (tmp_path / "p").mkdir()
+    shutil.copy(path, tmp_path / "p" / "a.mkv")
+    outcome = run(build_samples("plain", tmp_path / "p", tmp_path / "gt"), tmp_path / "out", ["mse", "psnr_ffmpeg"])
+    rows = rows_of(tmp_path / "out")
+    assert outcome.n_failed == 0
+    assert rows["mse"]["value"] == 0
+    assert rows["mse"]["n_frames"] == len(ODD[kind][2])
+    assert rows["psnr_ffmpeg"]["n_videos"] == 1
+
+
+def test_absent_sound_or_face_costs_the_metrics_that_need_it_only(tmp_path: Path, video: WriteVideo) -> None:
+    video(tmp_path / "gt" / "a.mkv", 10, tone=True)
+    video(tmp_path / "p" / "a.mkv", 10)
+    video(tmp_path / "gt" / "b.mkv", 10)
+    video(tmp_path / "p" / "b.mkv", 10)
+    found = build_samples("plain", tmp_path / "p", tmp_path / "gt")
+    run(found, tmp_path / "out", ["psnr", "sync_lite"])
+    lines = [json.loads(line) for line in (tmp_path / "out" / "videos.jsonl").read_text().splitlines()]
+    assert lines[0]["scores"]["psnr_rgb"]["value"] is not None
+    assert "face" in lines[0]["scores"]["sync_lite"]["reason"]
+    assert "no sound" in lines[1]["scores"]["sync_lite"]["reason"]
+    assert all(line["status"] == "ok" for line in lines)
