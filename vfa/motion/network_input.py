@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from vfa.errors import InputError
-from vfa.face.crop import SquareCrop, resize
+from vfa.face.crop import MARGIN, SquareCrop, resize
 from vfa.media.foreground import foreground, shrink_depth
 from vfa.media.frame import Frame
 from vfa.media.normalize import Convention, Normalization
@@ -172,6 +172,11 @@ class DriverFrames:
         return int(left), int(top), int(right) + 1, int(bottom) + 1
 
 
+def face_size(landmarks: np.ndarray) -> float:
+    """Longer side of the landmarks' box in pixels, the median over the clip [T, 478, 3]."""
+    return float(np.median(np.ptp(np.asarray(landmarks)[:, :, :2], axis=1).max(axis=-1)))
+
+
 def followed_crop(landmarks: np.ndarray, width: int, height: int) -> SquareCrop | None:
     """The window for a clip: none for a square frame that a face fills already, else a square around the face's places.
 
@@ -181,9 +186,7 @@ def followed_crop(landmarks: np.ndarray, width: int, height: int) -> SquareCrop 
     """
     points = np.asarray(landmarks)[:, :, :2]
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
-    face = float(np.median(np.ptp(points, axis=1).max(axis=-1)))
+    face = face_size(landmarks)
     if width == height and face > 0.4 * width:
         return None
-    from vfa.face.crop import MARGIN
-
     return SquareCrop.centered((low + high) / 2, max(MARGIN * face, float((high - low).max())))

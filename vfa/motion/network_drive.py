@@ -1,0 +1,124 @@
+"""Everything between a stage, a watched driver and the networks: one call that makes `--motion vfa` ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vfa.face.crop import SquareCrop
+from vfa.face.topology import STABLE
+from vfa.media.normalize import Convention
+from vfa.mesh.controllers import STATIC
+from vfa.motion.driver import Driver
+from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
+from vfa.motion.network_input import DriverFrames, face_size, followed_crop, source_frame
+from vfa.render.camera import Camera
+from vfa.render.scene import MeshRenderer
+
+if TYPE_CHECKING:
+    from vfa.avatar.stage import Stage
+    from vfa.media.frame import Frame
+    from vfa.models.animator import VersatileFaceAnimator
+
+FEWEST_LANDMARKS = 20
+
+
+def view_for(animator: VersatileFaceAnimator, stage: Stage, driver: Driver, width: int, height: int) -> Camera:
+    """A view of the avatar in which its face is as large in the picture as the driver's is.
+
+    The networks were trained on pairs of frames of one recording, framed alike; the stage's own camera leaves room
+    around the head. An avatar without a face is seen by the stage's camera.
+
+    Args:
+        animator: the networks.
+        stage: the avatar, its camera and its rig.
+        driver: the watched clip.
+        width, height: of the driver's frames in pixels.
+    """
+    size, camera = animator.config.size, stage.camera
+    controllers = stage.rig.controllers
+    follows = controllers.landmark >= 0
+    if follows.sum() < FEWEST_LANDMARKS:
+        return camera.scaled(size / camera.width)
+    # Both faces are measured over the landmarks that the avatar has.
+    window = followed_crop(driver.landmarks, width, height) or SquareCrop(0, 0, width)
+    points = camera.project(controllers.positions(stage.rig.rest)[follows])[:, :2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    face = face_size(np.asarray(driver.landmarks)[:, controllers.landmark[follows]])
+    side = float((high - low).max()) * window.side / face
+    left, top = (low + high) / 2 - side / 2
+    scale = size / side
+    principal = ((camera.principal[0] - left) * scale, (camera.principal[1] - top) * scale)
+    return replace(camera, focal=camera.focal * scale, principal=principal, width=size, height=size)
+
+
+def encode_clip(
+    animator: VersatileFaceAnimator,
+    driver: Driver,
+    frames: Callable[[], Iterable[Frame]],
+    progress: Callable[[], None] | None = None,
+) -> DriverMotion:
+    """The driver's motion weights.
+
+    Args:
+        animator: the networks.
+        driver: the watched clip; its landmarks say where the face is, and how deep where the clip has no depth.
+        frames: gives the watched frames from the first on; called more than once.
+        progress: called after every encoded frame.
+    """
+    height, width = next(iter(frames())).color.shape[:2]
+    prepared = DriverFrames(
+        animator.config.size,
+        landmarks=driver.landmarks,
+        crop=followed_crop(driver.landmarks, width, height),
+        convention=_convention(animator),
+    )
+    prepared.measure(frames())
+    return encode_driver(prepared.normalized(frames()), driver.times, animator, progress=progress)
+
+
+def network_motion(
+    animator: VersatileFaceAnimator,
+    stage: Stage,
+    driver: Driver,
+    encoded: DriverMotion,
+    *,
+    view: Camera,
+    start: int | None = None,
+    pose: bool = True,
+) -> NetworkMotion:
+    """The networks, ready to move a stage's controllers.
+
+    Args:
+        animator: the networks.
+        stage: the avatar, its camera and its rig.
+        driver: the watched clip.
+        encoded: from `encode_clip`.
+        view: of the source's picture, square: `view_for`, or the camera of `--eye`.
+        start: frame of the driver that stands for the avatar at rest; None takes the driver's.
+        pose: whether the rigid motion of the skull becomes the head's pose instead of a part of the translations.
+    """
+    avatar, rig, size = stage.avatar, stage.rig, animator.config.size
+    view = view.scaled(size / view.width)
+    picture = MeshRenderer(avatar.triangles, avatar.appearance, view).render(avatar.vertices)
+    controllers = rig.controllers
+    placed = view.project(controllers.positions(rig.rest))
+    stable = controllers.rows(STABLE)
+    return NetworkMotion(
+        animator,
+        source_frame(picture.color, picture.depth, _convention(animator)),
+        view,
+        placed[:, :2],
+        placed[:, 2],
+        encoded,
+        start=driver.start if start is None else start,
+        rigid=np.unique(stable[stable >= 0]) if pose else None,
+        static=controllers.landmark == STATIC,
+    )
+
+
+def _convention(animator: VersatileFaceAnimator) -> Convention:
+    return "foreground" if animator.normalization == "foreground" else "range"
