@@ -237,3 +237,37 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(tmp_path: Pat
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
     assert contents(done) == contents(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_interrupted_by_the_user_leaves_nothing_half_written(tmp_path: Path) -> None:
+    write_capture(tmp_path / "in" / "a", 40)
+    script = Path(__file__).parents[2] / "dataset" / "preprocess.py"
+    command = [sys.executable, str(script), str(tmp_path / "in"), str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list((tmp_path / "out").rglob("*.part")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert [path for path in tmp_path.joinpath("out").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_two_runs_in_one_folder_end_in_the_same_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_capture(tmp_path / "in" / name, 8)
+    script = Path(__file__).parents[2] / "dataset" / "preprocess.py"
+
+    def start(out: str) -> subprocess.Popen:
+        command = [sys.executable, str(script), str(tmp_path / "in"), str(tmp_path / out), "--workers", "1"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    assert start("alone").wait() == 0
+    both = [start("both"), start("both")]
+    assert [process.wait() for process in both] == [0, 0]
+    files = [path for path in (tmp_path / "alone").rglob("*") if path.is_file()]
+    assert len(files) == 8
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "both" / path.relative_to(tmp_path / "alone")).read_bytes()

@@ -175,3 +175,40 @@ def test_damaged_pictures_and_sizes_that_change(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"\x89PNG cut")
     with pytest.raises(DecodeError, match=r"1\.png"):
         list(open_clip(tmp_path))
+
+
+def damaged(data: bytes, rng: np.random.Generator) -> bytes:
+    """Cut off, with single bytes changed, with a stretch of noise, or with a broken header."""
+    kind, bad = int(rng.integers(4)), bytearray(data)
+    if kind == 0:
+        return data[: int(rng.integers(len(data)))]
+    if kind == 1:
+        for place in rng.integers(len(bad), size=10):
+            bad[place] = int(rng.integers(256))
+    elif kind == 2:
+        place = int(rng.integers(len(bad)))
+        bad[place : place + 200] = rng.bytes(200)
+    else:
+        bad[int(rng.integers(min(len(bad), 300)))] ^= 1 << int(rng.integers(8))
+    return bytes(bad)
+
+
+@pytest.mark.parametrize("kind", ["color/a.mp4", "depth/a.nut"])
+def test_sixty_kinds_of_damage_end_in_frames_or_in_one_clear_error(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    write_clip(tmp_path / "color" / "a.mp4", 8)
+    with DepthWriter(tmp_path / "depth" / "a.nut", 64, 64, Fraction(30)) as writer:
+        for index in range(8):
+            writer.write(rng.integers(0, 65536, (64, 64), dtype=np.uint16), Fraction(index, 30))
+    whole = (tmp_path / kind).read_bytes()
+    ends = {"frames": 0, "error": 0}
+    for _ in range(60):
+        (tmp_path / kind).write_bytes(damaged(whole, rng))
+        try:
+            with open_clip(tmp_path / "color" / "a.mp4") as clip:
+                assert all(frame.color.shape == (clip.height, clip.width, 3) for frame in clip)
+            ends["frames"] += 1
+        except InputError as error:
+            ends["error"] += str(tmp_path) in str(error)
+    assert sum(ends.values()) == 60, ends
+    assert ends["frames"] > 20
