@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from vfa.avatar.avatar import load_avatar
-from vfa.avatar.stage import BACKGROUND, Stage, choose_camera, preview, set_stage
+from vfa.avatar.detector import AvatarDetector
+from vfa.avatar.stage import Stage, choose_camera, preview, set_stage
 from vfa.errors import InputError
 from vfa.export.animation import apply_pose
 from vfa.export.basis import MotionReducer, ReducedMotion
@@ -26,8 +27,6 @@ from vfa.media import Clip, open_clip
 from vfa.motion.driver import Driver, cut, watch
 from vfa.motion.landmarks import LandmarkMotion, LandmarkOptions
 from vfa.motion.motion import Motion
-from vfa.motion.view_bias import measure_view_bias
-from vfa.render.scene import create_renderer
 
 SECOND_VIEW = 35.0  # degrees to the side
 TOLERANCE = 2e-3  # of the outer eye distance: error of the exported animation, about a fifth of a millimetre
@@ -173,8 +172,10 @@ def _landmark_motion(
 ) -> Iterator[tuple[Motion, list[np.ndarray]]]:
     """Motion of each frame with the pictures that belong beside it: here the driving frame."""
     carried = LandmarkOptions(head_pose=options.head_pose, strength=options.strength)
-    bias = measure_view_bias(stage.rig, stage.avatar, stage.camera)
-    retarget = LandmarkMotion(stage.rig, driver.landmarks[driver.start], carried, bias)
+    retarget = LandmarkMotion(stage.rig, driver.landmarks[driver.start], carried)
+    with AvatarDetector(stage) as detect:
+        retarget.bias_from(detect)
+        retarget.calibrate(driver.landmarks, detect)
     for index, frame in enumerate(cut(clip, options.offset, frames.stop)):
         if index in frames:
             yield retarget.motion(driver.landmarks[index], driver.times[index]), [frame.color]
@@ -186,11 +187,7 @@ def _animate(
 ) -> ReducedMotion:  # fmt: skip
     """Renders every frame into both movies and gathers the animation."""
     size, avatar = options.render_size, stage.avatar
-    view = stage.camera.scaled(size / stage.camera.width)
-    renderers = [
-        create_renderer(avatar.triangles, avatar.appearance, camera, background=BACKGROUND, renderer=options.renderer)
-        for camera in (view, view.orbited(SECOND_VIEW))
-    ]
+    renderers = [stage.renderer(size, yaw=yaw, backend=options.renderer) for yaw in (0.0, SECOND_VIEW)]
     reducer = MotionReducer(avatar.vertices, tolerance=TOLERANCE * stage.rig.size)
     still = options.target_frame is not None
     with ExitStack() as open_files:

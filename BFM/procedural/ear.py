@@ -53,11 +53,11 @@ def attach(p: Array, field: Callable[[Array], Array]) -> Array:
     wall = smooth_step(radius, 1.30, 0.97)
     base = wall * (2.0 + 15.0 * back)
     around = smooth_step(np.cos(angle - 1.1), -0.6, 0.1) * smooth_step(b, -0.75, -0.1)  # helix fades at lobe and front
-    helix = 2.5 * _bell(radius, 0.92, 0.09) * around
-    scapha = -2.0 * _bell(radius, 0.74, 0.10) * around * smooth_step(b, -0.6, -0.1)
-    antihelix = 2.2 * _bell(radius, 0.56, 0.10) * smooth_step(np.cos(angle - 0.2), -0.3, 0.5)
+    helix = 3.4 * _bell(radius, 0.92, 0.09) * around
+    scapha = -2.8 * _bell(radius, 0.74, 0.10) * around * smooth_step(b, -0.6, -0.1)
+    antihelix = 3.6 * _bell(radius, 0.55, 0.11) * smooth_step(np.cos(angle - 0.2), -0.3, 0.5)
     concha = -8.5 * np.exp(-0.5 * (((a - 0.12) / 0.30) ** 2 + ((b + 0.10) / 0.24) ** 2))
-    tragus = 4.6 * np.exp(-0.5 * (((a - 0.62) / 0.13) ** 2 + ((b + 0.12) / 0.13) ** 2))
+    tragus = 6.5 * np.exp(-0.5 * (((a - 0.62) / 0.15) ** 2 + ((b + 0.13) / 0.14) ** 2))
     antitragus = 2.0 * np.exp(-0.5 * (((a - 0.05) / 0.2) ** 2 + ((b + 0.46) / 0.09) ** 2))
     root = 2.0 * np.exp(-0.5 * (((a - 0.45) / 0.22) ** 2 + ((b - 0.1) / 0.05) ** 2))
     lobe = -2.0 * smooth_step(b, -0.5, -0.95) * wall
@@ -72,3 +72,9 @@ def attach(p: Array, field: Callable[[Array], Array]) -> Array:
     q[:, 1] += 3.0 * shift * np.sin(angle)
     p[near] = q
     return p
+
+
+def flipped_cells(p: Array) -> NDArray[np.bool_]:
+    """Cells of the grid whose diagonal should follow the curves of the ear. Args: p [rows, columns, 3]."""
+    a, b, radius, _ = ear_coordinates(p)
+    return (np.abs(p[..., 0]) > 55) & (radius < 1.5) & (a * b > 0)

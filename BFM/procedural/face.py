@@ -77,8 +77,8 @@ class Face:
         x, y, z = np.abs(cast[..., 0]), cast[..., 1], cast[..., 2]
         nose = smooth_step(x, 30, 20) * smooth_step(y, -8, -14) * smooth_step(y, -54, -48)
         cast = _relax(cast, 0.6 * nose, 24)
-        jaw = smooth_step(x, 38, 46) * smooth_step(np.abs(y + 74), 14, 6) * (z > 20)
-        cast = _relax(cast, 0.4 * jaw, 6)
+        jaw = smooth_step(x, 38, 46) * smooth_step(np.abs(y + 73), 15, 6) * (z > 20)
+        cast = _relax(cast, 0.5 * jaw, 18)
         self._bare = np.concatenate([cast, layout.close_base(cast[-1])])
         left = self._slit(EYE_ROW, layout.EYE_X - layout.EYE_HALF, layout.EYE_X + layout.EYE_HALF)
         self.eye_columns = (left, -left[::-1] % COLUMNS)
@@ -94,23 +94,25 @@ class Face:
         for slit in self.eye_columns:
             eyes[slit[1:-1]] = True
         mouth[self.mouth_columns[1:-1]] = True
-        self.skin = grid.build_skin(layout.levels(self._bare), layout.SEAMS, (eyes, mouth))
+        self.skin = grid.build_skin(
+            layout.levels(self._bare), layout.SEAMS, (eyes, mouth), ear.flipped_cells(self.shut)
+        )
         self._strips()
 
     def _soften_ears(self) -> None:
         """Take the steps of the grid out of the rims of the ears."""
-        p = self.shut
+        p = np.delete(self.shut, EYE_ROW + 1, axis=0)  # the doubled row is one row beside the eyes
         _, _, radius, _ = ear.ear_coordinates(p)
         side = (np.abs(p[..., 0]) > 58) & (np.abs(p[..., 1] - ear.CENTRE_Y) < 50) & (p[..., 2] < 30)
         weight = 0.5 * side * smooth_step(radius, 1.75, 1.45)
-        weight[EYE_ROW] = weight[EYE_ROW + 1] = weight[MOUTH_ROW] = weight[MOUTH_ROW + 1] = 0
+        weight[MOUTH_ROW - 1 : MOUTH_ROW + 1] = 0
         rows, columns = np.nonzero(weight > 0)
-        for _ in range(8):
+        for _ in range(5):
             around = (p[rows - 1, columns] + p[rows + 1, columns] + p[rows, columns - 1] + p[rows, columns + 1]) / 4
             p[rows, columns] += weight[rows, columns, None] * (around - p[rows, columns])
-        mix = (side[EYE_ROW] * smooth_step(radius[EYE_ROW], 1.75, 1.45))[:, None]  # the doubled row lies between
-        between = 0.5 * (p[EYE_ROW - 1] + p[EYE_ROW + 2])
-        p[EYE_ROW] = p[EYE_ROW + 1] = p[EYE_ROW] * (1 - mix) + mix * between
+        changed = np.insert(p, EYE_ROW + 1, p[EYE_ROW], axis=0)
+        beside = np.insert(side, EYE_ROW + 1, side[EYE_ROW], axis=0)
+        self.shut = np.where(beside[..., None], changed, self.shut)
 
     def _collar(self) -> None:
         """Give the cloth on the shoulders a thickness."""

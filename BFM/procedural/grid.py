@@ -52,7 +52,7 @@ def balance_levels(level: Ints, seams: tuple[int, ...]) -> Ints:
             return level
 
 
-def _panel_triangles(level: Ints, weld: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+def _panel_triangles(level: Ints, weld: Ints, flip: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
     """Triangulate one panel; returns triangles of flat node numbers and the mask of nodes used."""
     rows, columns = level.shape[0] * BLOCK + 1, level.shape[1] * BLOCK
     used = np.zeros((rows, columns), bool)
@@ -79,7 +79,7 @@ def _panel_triangles(level: Ints, weld: Ints) -> tuple[Ints, NDArray[np.bool_]]:
         split = [used[r, c % columns] if size > 1 else np.zeros(len(top), bool) for r, c in middle]
         plain = ~np.logical_or.reduce(split)
         # The diagonal is mirrored between the two halves of the head so that the mesh is symmetric.
-        mirrored = left < columns // 2
+        mirrored = (left < columns // 2) ^ flip[top, left]
         for keep, (a, b, c, d) in ((plain & mirrored, (0, 1, 2, 3)), (plain & ~mirrored, (1, 2, 3, 0))):
             q = [corner[k][keep] for k in (a, b, c, d)]
             triangles += [np.stack([q[0], q[1], q[2]], 1), np.stack([q[0], q[2], q[3]], 1)]
@@ -97,13 +97,16 @@ def _panel_triangles(level: Ints, weld: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     return weld.ravel()[np.concatenate(triangles)], centres
 
 
-def build_skin(level: Ints, seams: tuple[int, ...], open_columns: tuple[NDArray[np.bool_], ...]) -> Skin:
+def build_skin(
+    level: Ints, seams: tuple[int, ...], open_columns: tuple[NDArray[np.bool_], ...], flip: NDArray[np.bool_]
+) -> Skin:
     """Triangulate the skin.
 
     Args:
         level: [blocks down, blocks around] balanced levels of all panels stacked.
         seams: first block row below each panel border.
         open_columns: per seam, [columns] mask of the nodes strictly inside a slit, which are not shared.
+        flip: [rows, columns] cells (by their upper left node) that take the other diagonal.
     """
     columns = level.shape[1] * BLOCK
     bounds = [0, *seams, level.shape[0]]
@@ -117,7 +120,7 @@ def build_skin(level: Ints, seams: tuple[int, ...], open_columns: tuple[NDArray[
     triangles, used = [], np.zeros(weld.shape, bool)
     for k in range(len(rows_of)):
         rows = slice(first[k], first[k + 1])
-        part, nodes = _panel_triangles(level[bounds[k] : bounds[k + 1]], weld[rows])
+        part, nodes = _panel_triangles(level[bounds[k] : bounds[k + 1]], weld[rows], flip[rows])
         triangles.append(part)
         used[rows] = nodes
     faces = np.concatenate(triangles)

@@ -170,12 +170,12 @@ def neck_field(p: Array) -> Array:
     neck = np.hypot(x, z - cz) * (1 - 1 / norm)
     neck = np.maximum(neck, y + 20)
     mirrored = np.stack([np.abs(x), y, z], -1)
-    muscle = round_cone(mirrored, (47, -62, -22), (14, -178, 16), 9, 8)  # from behind the ear to the collar bone
+    muscle = round_cone(mirrored, (42, -62, -20), (13, -178, 15), 8.5, 7.5)  # from behind the ear to the collar bone
     neck = smooth_min(neck, muscle, 16)
     neck = smooth_min(neck, ellipsoid(p, (0, -138, 20), (10, 12, 13)), 12)
-    trapezius = round_cone(mirrored, (22, -105, -50), (96, -212, -38), 20, 32)
+    trapezius = round_cone(mirrored, (20, -112, -52), (96, -212, -38), 17, 31)
     chest = ellipsoid(mirrored, (30, -232, -8), (62, 62, 44))
-    return smooth_min(smooth_min(neck, trapezius, 26), chest, 30)
+    return smooth_min(smooth_min(neck, trapezius, 22), chest, 30)
 
 
 def nose_field(p: Array) -> Array:

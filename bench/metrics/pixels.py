@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,7 +55,7 @@ class PsnrVico(PairedFrames):
 
     name, variant = "psnr", "vico"
     aliases = ("psnr_piq",)
-    higher_is_better, range, unit = True, (-10 * math.log10(1 + 1e-8), 80.0), "dB"
+    higher_is_better, range, unit = True, (0.0, 80.0), "dB"
     definition = "mean over frames of -10 log10(MSE + 1e-8), images in [0, 1]"
     reference = "ViCo challenge, TalkingHeadMetrics (piq.psnr)"
 

@@ -22,7 +22,10 @@ from dataset.truth import Truth, correspondence, read_scene, write_truth
 from vfa.errors import DecodeError, InputError
 from vfa.media import open_clip
 from vfa.render import Camera
+from vfa.training.data_cross import CrossDataset
+from vfa.training.data_layouts import find_clips
 from vfa.training.data_module import PairDataModule
+from vfa.training.data_packs import write_pack
 
 RUNNER = CliRunner()
 SMALL = Options(people=2, clips=1, frames=5, size=64, seed=3)
@@ -213,6 +216,27 @@ def test_clips_are_a_normal_data_set_with_truth(tmp_path: Path) -> None:
     batch = next(iter(module.train_dataloader()))
     assert batch["driving_truth"]["coefficients"].shape == (2, 257)
     assert batch["source"].shape == (2, 4, 64, 64)
+
+
+def test_crossed_clips_load_as_triples(tmp_path: Path) -> None:
+    options = replace(SMALL, frames=20, crossed=1)
+    for clip in plan(options):
+        make_clip(clip, tmp_path, options)
+    clips = find_clips(tmp_path, "synthetic")
+    for file in clips:
+        write_pack(file, tmp_path / ".packed")
+    dataset = CrossDataset(clips, tmp_path / ".packed", size=64)
+    assert len(dataset) == 40
+    item = dataset[19]
+    assert (item["triple"], item["frame"]) == (0, 19)
+    source, crossed = (scene_of(clip, options) for clip in (Clip(0, 0), Clip(0, 0, 1)))
+    for role, scene, frame in (("source", source, 0), ("target", crossed, 19)):
+        color = scene.render(frame, scene.renderer()).color / 127.5 - 1
+        assert np.abs(item[role][:3].numpy().transpose(1, 2, 0) - color).mean() < 0.04
+    with pytest.raises(InputError, match="no crossed"):
+        CrossDataset([file for file in clips if "_by_" not in file.name], tmp_path / ".packed", size=64)
+    with pytest.raises(InputError, match="origin"):
+        CrossDataset([file for file in clips if "_by_" in file.name], tmp_path / ".packed", size=64)
 
 
 def test_same_seed_same_bytes_and_what_is_there_stays(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typer
 from safetensors.torch import save_file
 
 from vfa.errors import EXIT_ASSET, EXIT_INPUT, AssetError, CheckpointError
-from vfa.models import AnimatorConfig, VersatileFaceAnimator, checkpoint
+from vfa.models import AnimatorConfig, VersatileFaceAnimator
 from vfa.models.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from vfa.models.convert import convert
 from vfa.models.network import AnimatorNetwork
 
 CONFIG = AnimatorConfig(
@@ -114,20 +116,18 @@ def test_animates_like_the_network_it_was_saved_from(state: State, tmp_path: Pat
 def test_conversion_from_the_command_line(state: State, tmp_path: Path) -> None:
     source, target = save(tmp_path / "VFA.pt", {"gen": state}), tmp_path / "out dir" / "VFA.safetensors"
     target.parent.mkdir()
-    command = [sys.executable, "-m", "vfa.models.checkpoint", str(source), str(target), "--half"]
+    command = [sys.executable, "-m", "vfa.models.convert", str(source), str(target), "--half"]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     assert load_checkpoint(target).config == CONFIG
     assert target.stat().st_size < 0.7 * source.stat().st_size
 
 
-def test_failed_conversion_exits_with_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_failed_conversion_exits_with_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "VFA.pt"
     source.write_bytes(b"")
-    monkeypatch.setattr(sys, "argv", ["checkpoint", str(source), str(tmp_path / "x.safetensors")])
-    with pytest.raises(SystemExit) as error:
-        checkpoint.main()
-    message = capsys.readouterr().err
-    assert error.value.code == EXIT_INPUT and str(source) in message and "Traceback" not in message
+    with pytest.raises(typer.Exit) as error:
+        convert(source, tmp_path / "x.safetensors", half=False)
+    assert error.value.exit_code == EXIT_INPUT and str(source) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9, 0.999])

@@ -57,7 +57,9 @@ def report(driver: np.ndarray, result: np.ndarray) -> dict[str, float]:
     for name in a:
         out[f"{name} correlation"], out[f"{name} slope"] = agreement(a[name], b[name])
     closed = a["lip gap"] <= np.nanpercentile(a["lip gap"], 25)
-    out["lip gap where the driver's lips are closed, 95th percentile"] = float(np.nanpercentile(b["lip gap"][closed], 95))
+    out["lip gap where the driver's lips are closed, 95th percentile"] = float(
+        np.nanpercentile(b["lip gap"][closed], 95)
+    )
     shut = a["eye opening"] <= np.nanpercentile(a["eye opening"], 10)
     out["eye opening in the driver's most closed tenth, median"] = float(np.nanmedian(b["eye opening"][shut]))
     return out

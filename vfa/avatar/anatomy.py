@@ -40,7 +40,7 @@ def find_eyeballs(
     skin: np.ndarray,
     camera: Camera,
     landmarks: np.ndarray,
-    eyes: list[SlitRig],
+    eyes: tuple[SlitRig, ...],
     axes: np.ndarray,
 ) -> tuple[Eyeball | None, ...]:
     """For each eye the ball whose centre shows between the lids, with the skin that must stay outside it."""

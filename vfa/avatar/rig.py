@@ -113,6 +113,7 @@ class Rig:
         controllers: the anchors.
         deformer: blend, smoothing and solve.
         axes: float64 `[3, 3]`, rows are the face's right (+X), up and front in world space.
+        view: float64 `[3, 3]`, the same of the picture its landmarks were found in.
         size: distance of the outer eye corners in mesh units (or an estimate where no face was found).
         pivot: float64 `[3]`, what the head turns about.
         landmarks: float64 `[478, 3]` in pixels of the detection view, None where no face was found.
@@ -129,6 +130,7 @@ class Rig:
     controllers: Controllers
     deformer: Deformer
     axes: np.ndarray
+    view: np.ndarray
     size: float
     pivot: np.ndarray
     landmarks: np.ndarray | None = None

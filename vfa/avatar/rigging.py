@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vfa.avatar.anatomy import find_eyeballs, find_jaw, find_lips, mouth_parts
 from vfa.avatar.lids import find_lids
+from vfa.avatar.placement import FACE_WIDTHS_PER_EYE_DISTANCE, FaceView, eye_distance, hold_still, place_on_face
 from vfa.avatar.rig import Rig, slit_rigs
 from vfa.errors import MeshError
 from vfa.face import topology as face
-from vfa.face.rings import SLITS, Slit
+from vfa.face.rings import MOUTH, SLITS, Slit
 from vfa.mesh.cache import cached_weights, weights_key
 from vfa.mesh.controllers import FREE, STATIC, Controllers, farthest_points, hit, one_per_vertex
 from vfa.mesh.deformation import Deformer
@@ -20,10 +22,13 @@ from vfa.mesh.geodesics import GeodesicSolver
 from vfa.mesh.slits import cut, interior, rim_of, visible_vertices
 from vfa.mesh.smoothing import smoothing_matrix
 from vfa.mesh.weights import EPSILON, ControllerWeights, blend, controller_distances
+from vfa.render.camera import Camera
 from vfa.render.rasterizer import Raster, rasterize
 
+if TYPE_CHECKING:
+    from vfa.avatar.avatar import Avatar
+
 VIEW = 768
-STATIC_COUNT = 60
 FREE_COUNT = 150
 
 
@@ -37,8 +42,8 @@ def find_face(picture: np.ndarray) -> np.ndarray | None:
 
 
 def build_rig(
-    avatar,
-    camera,
+    avatar: Avatar,
+    camera: Camera,
     *,
     landmarks: np.ndarray | None = None,
     k: int = 10,
@@ -71,10 +76,10 @@ def build_rig(
     if not (whole.triangle >= 0).any():
         raise MeshError("the avatar cannot be seen", path=avatar.name, expected="a mesh in front of the camera",
                         hint="leave --eye and --translation away to frame it automatically")  # fmt: skip
-    axes = camera.rotation()
+    view, axes = camera.rotation(), avatar.face_axes
     setup = _Setup(avatar.name, k, strength, rounds, solve, neighbours, weights_folder, recompute)
     if landmarks is None:
-        return _free_rig(rest, triangles, camera, whole, axes, setup)
+        return _free_rig(rest, triangles, camera, whole, setup)
 
     skin = _skin(avatar.parts, triangles, whole, landmarks)
     skin_triangles = triangles[skin[triangles[:, 0]]]
@@ -85,23 +90,26 @@ def build_rig(
     front[skin_triangles[raster.triangle[raster.triangle >= 0]]] = True
     pocket = np.zeros(len(rest), bool)
     for slit in SLITS:
+        if slit is not MOUTH and not _has_ball(avatar, camera, landmarks, slit):
+            continue  # an eye that is part of the skin stays in one piece with it
         pocket |= interior(camera, rest, skin, seen, front, landmarks[list(slit.outline), :2])
     surface = cut(skin_triangles, pocket)
     solver = GeodesicSolver(rest, surface)
     usable = np.zeros(len(rest), bool)
     usable[surface] = True
-    follow = _place(_Face(landmarks, raster, skin_triangles, solver, camera.project(rest), usable))
-    size = _eye_distance(follow, rest)
-    controllers = Controllers.join(follow, _hold(solver, rest, surface, follow, size, camera))
+    follow = place_on_face(FaceView(landmarks, raster, skin_triangles, solver, camera.project(rest), usable))
+    size = eye_distance(follow, rest)
+    controllers = Controllers.join(follow, hold_still(solver, rest, surface, follow, size, camera))
     layers = _Layers(skin_triangles, surface, triangles[~skin[triangles[:, 0]]], pocket)
     deformer = _deformer(rest, layers, solver, controllers, size, setup)
-    mouth, *eyes = slit_rigs(controllers, rest)
+    mouth, right_eye, left_eye = slit_rigs(controllers, rest)
+    eyes = (right_eye, left_eye)
     rim = rim_of(rest, skin_triangles, pocket)
     inside = ~skin[triangles[:, 0]] | pocket[triangles].any(axis=1)
     behind = (whole.triangle >= 0) & inside[whole.triangle]
     lids = tuple(
         find_lids(
-            camera.project(rest), solver, usable & seen, landmarks[list(eye.slit.corners), :2], behind, axes[1], rim,
+            camera.project(rest), solver, usable & seen, landmarks[list(eye.slit.corners), :2], behind, view[1], rim,
             camera.focal,
         )
         for eye in eyes
@@ -118,10 +126,32 @@ def build_rig(
     )
     stable = controllers.rows(face.STABLE)
     pivot = controllers.positions(rest)[stable[stable >= 0]].mean(axis=0)
-    eyes = tuple(eyes)
     return Rig(
-        rest, controllers, deformer, axes, size, pivot, landmarks, mouth, eyes, lids, balls, jaw, upper, lips, notes
+        rest,
+        controllers,
+        deformer,
+        axes,
+        view,
+        size,
+        pivot,
+        landmarks,
+        mouth,
+        eyes,
+        lids,
+        balls,
+        jaw,
+        upper,
+        lips,
+        notes,
     )
+
+
+def _has_ball(avatar: Avatar, camera: Camera, landmarks: np.ndarray, slit: Slit) -> bool:
+    """Whether an eyeball of the avatar shows between the corners of an eye."""
+    corners = landmarks[list(slit.corners), :2]
+    reach = 0.5 * np.linalg.norm(corners[0] - corners[1])
+    places = [camera.project(eye.center[None])[0, :2] for eye in avatar.eyes]
+    return any(np.linalg.norm(place - corners.mean(axis=0)) < reach for place in places)
 
 
 def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np.ndarray) -> np.ndarray:
@@ -131,95 +161,6 @@ def _skin(parts: np.ndarray, triangles: np.ndarray, whole: Raster, landmarks: np
         raise MeshError("the face found on the avatar does not lie on its surface", hint="try another --eye")
     votes = np.bincount(parts[found.vertices[:, 0]], minlength=parts.max() + 1)
     return np.isin(parts, np.flatnonzero(votes >= 0.15 * votes.sum()))
-
-
-@dataclass(frozen=True)
-class _Face:
-    """What placing controllers needs to know of the avatar's face.
-
-    Attributes:
-        landmarks: `[478, 3]` in pixels.
-        raster: maps of the skin alone; triangles: those it shows.
-        solver: geodesics on the skin without pockets.
-        screen: `[V, 3]`, where every vertex shows.
-        usable: bool `[V]`, vertices of the skin outside pockets.
-    """
-
-    landmarks: np.ndarray
-    raster: Raster
-    triangles: np.ndarray
-    solver: GeodesicSolver
-    screen: np.ndarray
-    usable: np.ndarray
-
-
-def _place(seen: _Face) -> Controllers:
-    """One controller per face landmark; those of lips and lids on their own side of the slit."""
-    sided = {i for slit in SLITS for ring in (slit.corners, *slit.upper, *slit.lower) for i in ring}
-    plain = np.array([i for i in range(face.N_MESH_POINTS) if i not in sided])
-    reach = 0.03 * np.ptp(seen.landmarks[:, 0])
-    found = hit(seen.landmarks[plain, :2], plain, seen.raster, seen.triangles, reach)
-    groups = [found.take(seen.usable[found.nearest_vertex]), *(_place_slit(slit, seen) for slit in SLITS)]
-    first = [*face.LIP_CORNERS, *(i for slit in SLITS for i in slit.corners)]
-    return one_per_vertex(Controllers.join(*groups), first=first)
-
-
-def _place_slit(slit: Slit, seen: _Face) -> Controllers:
-    """Controllers of a mouth or an eye: nearest in the picture among the vertices of the right side."""
-    flat = seen.landmarks[:, :2]
-    start, end = flat[list(slit.corners)]
-    span = float(np.linalg.norm(end - start))
-    outline = flat[[i for ring in slit.upper + slit.lower for i in ring]]
-    low, high = outline.min(axis=0) - 0.3 * span, outline.max(axis=0) + 0.3 * span
-    shown = np.zeros(len(seen.screen), bool)
-    shown[seen.triangles[seen.raster.triangle[seen.raster.triangle >= 0]]] = True
-    around = seen.usable & shown & ((seen.screen[:, :2] > low) & (seen.screen[:, :2] < high)).all(axis=1)
-    seeds = []
-    for side in (slit.upper, slit.lower):
-        ring = np.array(side[-1])
-        outer = hit(flat[ring], ring, seen.raster, seen.triangles, 0.05 * span).nearest_vertex
-        seeds.append(outer[seen.usable[outer]])
-    nothing = Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
-    if not around.any() or not len(seeds[0]) or not len(seeds[1]):
-        return nothing
-    to_upper, to_lower = seen.solver.distance(seeds[0]), seen.solver.distance(seeds[1])
-    groups = [_nearest(slit.corners, np.flatnonzero(around), flat, seen.screen)]
-    for side, mine in ((slit.upper, to_upper < to_lower), (slit.lower, to_lower < to_upper)):
-        pool = np.flatnonzero(around & mine)
-        if len(pool):
-            groups.append(_nearest(tuple(i for ring in side for i in ring), pool, flat, seen.screen))
-    return Controllers.join(*groups)
-
-
-def _nearest(landmarks: tuple[int, ...], pool: np.ndarray, flat: np.ndarray, screen: np.ndarray) -> Controllers:
-    """Controllers on the vertices of `pool` that show nearest to each landmark."""
-    from scipy.spatial import cKDTree
-
-    ring = np.array(landmarks)
-    chosen = pool[cKDTree(screen[pool, :2]).query(flat[ring])[1]]
-    return Controllers.at_vertices(chosen, flat[ring], ring)
-
-
-def _eye_distance(controllers: Controllers, rest: np.ndarray) -> float:
-    corners = controllers.rows((face.RIGHT_EYE_OUTER, face.LEFT_EYE_OUTER))
-    at = controllers.positions(rest)
-    if (corners >= 0).all():
-        return float(np.linalg.norm(at[corners[0]] - at[corners[1]]))
-    return float(np.ptp(at[:, 0])) * 0.62  # outer eye corners take 62 % of a face's width
-
-
-def _hold(solver, rest, surface, follow: Controllers, size: float, camera) -> Controllers:
-    """Controllers that keep still, spread over the surface away from the face: scalp, ears, nape, body."""
-    away = solver.distance(np.unique(follow.nearest_vertex))
-    held = np.unique(surface)
-    held = held[(away[held] > 0.45 * size) & np.isfinite(away[held])]
-    if not len(held):
-        return Controllers.at_vertices(np.empty(0, int), np.empty((0, 2)), np.empty(0, int))
-    index = held[farthest_points(rest[held], STATIC_COUNT, rest[follow.nearest_vertex])]
-    near = held[np.argsort(away[held], kind="stable")][: 40 * STATIC_COUNT]
-    ring = near[farthest_points(rest[near], STATIC_COUNT, rest[index])]
-    index = np.unique(np.concatenate([index, ring]))
-    return Controllers.at_vertices(index, camera.project(rest[index])[:, :2], np.full(len(index), STATIC))
 
 
 @dataclass(frozen=True)
@@ -272,7 +213,7 @@ def _deformer(
     )
 
 
-def _free_rig(rest: np.ndarray, triangles: np.ndarray, camera, whole: Raster, axes: np.ndarray, setup: _Setup) -> Rig:
+def _free_rig(rest: np.ndarray, triangles: np.ndarray, camera: Camera, whole: Raster, setup: _Setup) -> Rig:
     """Controllers spread evenly over the visible surface of something that has no face MediaPipe knows."""
     row, column = np.nonzero(whole.triangle >= 0)
     x, y = column + 0.5, row + 0.5
@@ -281,8 +222,9 @@ def _free_rig(rest: np.ndarray, triangles: np.ndarray, camera, whole: Raster, ax
     pixels = np.stack([x, y], axis=1)[chosen]
     controllers = one_per_vertex(hit(pixels, np.full(len(pixels), FREE), whole, triangles, 0.0))
     solver = GeodesicSolver(rest, triangles)
-    size = float(np.ptp(places[:, 0])) * 0.62
+    size = float(np.ptp(places[:, 0])) * FACE_WIDTHS_PER_EYE_DISTANCE
     layers = _Layers(triangles, triangles, triangles[:0], np.zeros(len(rest), bool))
     deformer = _deformer(rest, layers, solver, controllers, size, setup)
     notes = (f"no face found: {len(controllers)} controllers spread over the visible surface",)
-    return Rig(rest, controllers, deformer, axes, size, places.mean(axis=0), notes=notes)
+    view = camera.rotation()
+    return Rig(rest, controllers, deformer, view, view, size, places.mean(axis=0), notes=notes)

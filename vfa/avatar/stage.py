@@ -11,7 +11,8 @@ from vfa.avatar.avatar import Avatar
 from vfa.avatar.rig import Rig
 from vfa.avatar.rigging import VIEW, build_rig, find_face
 from vfa.render.camera import Camera, frame_mesh
-from vfa.render.scene import MeshRenderer
+from vfa.render.light import Light
+from vfa.render.scene import MeshRenderer, Renderer, create_renderer
 
 BACKGROUND = ((58, 62, 70), (24, 26, 30))
 FILL = 0.78  # room for the head to move
@@ -31,6 +32,29 @@ class Stage:
     avatar: Avatar
     camera: Camera
     rig: Rig
+
+    def renderer(
+        self, size: int, *, yaw: float = 0.0, supersample: int = 2, backend: str = "cpu", plain: bool = False
+    ) -> Renderer:
+        """A renderer of the avatar, `size` pixels wide.
+
+        Args:
+            size: width in pixels.
+            yaw: degrees to the side, for a second view.
+            supersample: samples per pixel and direction.
+            backend: `cpu` or `pyrender`.
+            plain: an even background, for the detector.
+        """
+        view = self.camera.scaled(size / self.camera.width)
+        return create_renderer(
+            self.avatar.triangles,
+            self.avatar.appearance,
+            view.orbited(yaw) if yaw else view,
+            light=light_for(self.avatar),
+            supersample=supersample,
+            background=(70, 70, 70) if plain else BACKGROUND,
+            renderer=backend,
+        )
 
 
 def choose_camera(
@@ -65,17 +89,31 @@ def _head(avatar: Avatar) -> np.ndarray | None:
     return inside if inside.any() else None
 
 
+def light_for(avatar: Avatar) -> Light | None:
+    """A photo brings its light along; everything else takes the renderer's own."""
+    return Light.flat() if avatar.baked_light else None
+
+
 def picture_of(avatar: Avatar, camera: Camera) -> np.ndarray:
     """The avatar at rest, uint8 `[H, W, 3]`."""
-    renderer = MeshRenderer(avatar.triangles, avatar.appearance, camera, background=BACKGROUND)
+    renderer = MeshRenderer(avatar.triangles, avatar.appearance, camera, light=light_for(avatar), background=BACKGROUND)
     return renderer.render_color(avatar.vertices)
 
 
 def set_stage(avatar: Avatar, camera: Camera, *, weights_folder: Path | None = None, **rig_options) -> Stage:
     """Finds the face on the avatar's picture and builds its rig (options: `vfa.avatar.rigging.build_rig`)."""
     landmarks = find_face(picture_of(avatar, camera))
+    if landmarks is None and avatar.face_places is not None:
+        landmarks = _seen_at(avatar.face_places.astype(np.float64), camera)
     rig = build_rig(avatar, camera, landmarks=landmarks, weights_folder=weights_folder, **rig_options)
     return Stage(avatar, camera, rig)
+
+
+def _seen_at(places: np.ndarray, camera: Camera) -> np.ndarray:
+    """Places `[478, 3]` on the mesh as the detector would give them: pixels, and depth in pixels from their mean."""
+    screen = camera.project(places)
+    middle = screen[:, 2].mean()
+    return np.column_stack([screen[:, :2], (screen[:, 2] - middle) * camera.focal / middle])
 
 
 def preview(stage: Stage) -> np.ndarray:

@@ -90,8 +90,9 @@ class VersatileFaceAnimator:
             CheckpointError: an entry is missing, unknown, of another shape, or not finite.
         """
         checkpoint = check_state(state_dict, config=config)
-        network = AnimatorNetwork(checkpoint.config)
-        network.load_state_dict(checkpoint.state, strict=True)
+        with torch.device("meta"):  # no random weights, no second copy
+            network = AnimatorNetwork(checkpoint.config)
+        network.load_state_dict(checkpoint.state, strict=True, assign=True)
         return cls.from_network(network.eval(), device=device, dtype=dtype)
 
     @classmethod

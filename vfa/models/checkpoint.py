@@ -1,7 +1,5 @@
 """Reading and writing checkpoints: the published ``.pt`` files, and safetensors with the configuration in the header.
 
-    python -m vfa.models.checkpoint saved_models/VFA/VFA.pt VFA.safetensors     # convert
-
 A file is checked completely (kind, hash, names, shapes, values) before a network is built or a device is touched.
 """
 
@@ -338,30 +336,3 @@ def _preview(head: bytes) -> str:
 def _some(names: list[str]) -> str:
     shown = ", ".join(map(str, names[:SHOWN]))
     return shown + (f", ... ({len(names) - SHOWN} more)" if len(names) > SHOWN else "")
-
-
-def main() -> None:
-    """Convert a checkpoint to safetensors."""
-    import typer
-
-    def convert(source: Path, target: Path, half: bool = typer.Option(False, help="store float16")) -> None:
-        """Write SOURCE (.pt or .safetensors) as TARGET.safetensors, the configuration in its header."""
-        from vfa.errors import VFAError
-
-        try:
-            checkpoint = load_checkpoint(source)
-            state = {
-                name: value.half() if half and value.is_floating_point() else value
-                for name, value in checkpoint.state.items()
-            }
-            save_checkpoint(state, checkpoint.config, target, normalization=checkpoint.normalization)
-        except VFAError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(error.exit_code) from error
-        typer.echo(f"{target}: {len(state)} entries, {target.stat().st_size / 1e6:.1f} MB")
-
-    typer.run(convert)
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,7 @@ from vfa.motion.motion import Motion
 from vfa.motion.performance import Expression, Performance
 from vfa.motion.response import Gains, measure_gains, mouth_size
 from vfa.motion.rigid import fit_similarity, rotation_about, upright
-from vfa.motion.view_bias import ViewBias
+from vfa.motion.view_bias import ViewBias, measure_view_bias
 
 HEAD_POSES = ("full", "rotation", "none")
 # What is left of the measured lid height when an eye is shut: MediaPipe never reports zero.
@@ -61,7 +61,7 @@ class LandmarkMotion:
         self.options = options or LandmarkOptions()
         self.performance = Performance(start)
         self.neutral = self.performance.measure(start)
-        self.to_world = rig.axes.T
+        self.to_world = rig.view.T
         self.scale = rig.size / self.performance.eye_distance
         self.frontal = self._frontal()
         self.bias = bias or ViewBias.none()
@@ -95,17 +95,26 @@ class LandmarkMotion:
             self._lip_gap(frame) if self.options.lips and self.rig.mouth is not None else None,
         )
 
-    def calibrate(self, driver: np.ndarray, show: Callable[[Motion], np.ndarray | None]) -> None:
+    def bias_from(self, detect: Callable[[np.ndarray], np.ndarray | None]) -> None:
+        """Measures the detector's bias on the avatar; `detect` gives landmarks `[478, 3]` for its vertices, or None."""
+        self.bias = measure_view_bias(self.rig, detect)
+        self._start_bias = self.bias.at(self.frontal.T)
+
+    def calibrate(self, driver: np.ndarray, detect: Callable[[np.ndarray], np.ndarray | None]) -> None:
         """Sets the gains so that the mouth reads the same on the avatar as on the driver.
 
         Args:
             driver: landmarks `[T, 478, 3]` of the clip.
-            show: landmarks `[478, 3]` found on the picture of the avatar in a motion, or None.
+            detect: landmarks `[478, 3]` found on the picture of the avatar with given vertices `[V, 3]`, or None.
         """
         if self.rig.mouth is None:
             return
-        sizes = np.array([mouth_size(points) for points in driver])
-        self.gains = measure_gains(sizes, lambda index: show(self.motion(driver[index], Fraction(0))))
+
+        def show(index: int) -> np.ndarray | None:
+            motion = self.motion(driver[index], Fraction(0))
+            return detect(self.rig.deform(motion) @ motion.pose[:3, :3].T + motion.pose[:3, 3])
+
+        self.gains = measure_gains(np.array([mouth_size(points) for points in driver]), show)
 
     def _width_change(self, moved: np.ndarray) -> np.ndarray:
         """The part of a motion `[478, 3]` that widens or narrows the mouth: what both corners do against each other."""

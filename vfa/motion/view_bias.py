@@ -9,13 +9,14 @@ difference.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from vfa.avatar.rig import Rig
 from vfa.face import topology as face
-from vfa.motion.rigid import fit_similarity, upright
+from vfa.motion.rigid import fit_similarity, rotation_about, upright
 
 YAWS = (-30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0)
 PITCHES = (-15.0, 0.0, 15.0)
@@ -57,51 +58,39 @@ def _terms(rotation: np.ndarray) -> np.ndarray:
     return np.array([x, y, x * x, y * y, x * y])
 
 
-def measure_view_bias(rig: Rig, avatar, camera) -> ViewBias:
+def measure_view_bias(rig: Rig, detect: Callable[[np.ndarray], np.ndarray | None]) -> ViewBias:
     """Shows the avatar at rest to the detector from many sides.
 
     Args:
         rig: of the avatar, with landmarks.
-        avatar: its triangles and colours.
-        camera: the view the landmarks were found in.
+        detect: landmarks `[478, 3]` on the picture of the avatar with given vertices `[V, 3]`, or None.
 
     Returns:
         The fitted bias; none where the avatar has no landmarks or is seen from too few sides.
     """
     from scipy.spatial.transform import Rotation
 
-    from vfa.face.landmarks import FaceLandmarker
-    from vfa.motion.rigid import rotation_about
-    from vfa.render.scene import MeshRenderer
+    def look(turn: np.ndarray) -> np.ndarray | None:
+        pose = rotation_about(rig.view.T @ turn @ rig.view, rig.pivot, np.zeros(3))
+        points = detect(rig.rest @ pose[:3, :3].T + pose[:3, 3])
+        return None if points is None else upright(points)
 
-    if rig.landmarks is None:
+    front = None if rig.landmarks is None else look(np.eye(3))
+    if front is None:
         return ViewBias.none()
-    view = camera.scaled(448 / camera.width)
-    renderer = MeshRenderer(avatar.triangles, avatar.appearance, view, supersample=1, background=(70, 70, 70))
     shapes, terms, measured, true = [], [], [], []
-    with FaceLandmarker(static=True, tiles=False) as landmarker:
-
-        def look(turn: np.ndarray) -> np.ndarray | None:
-            pose = rotation_about(rig.axes.T @ turn @ rig.axes, rig.pivot, np.zeros(3))
-            turned = (rig.rest @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
-            found = landmarker.detect(renderer.render_color(turned))
-            return None if found is None else upright(found.points.astype(np.float64))
-
-        front = look(np.eye(3))
-        if front is None:
-            return ViewBias.none()
-        size = np.linalg.norm(front[face.RIGHT_EYE_OUTER] - front[face.LEFT_EYE_OUTER])
-        for yaw in YAWS:
-            for pitch in PITCHES:
-                turn = Rotation.from_euler("YX", [yaw, -pitch], degrees=True)
-                points = look(turn.as_matrix())
-                if points is None:
-                    continue
-                head = fit_similarity(front[_STABLE], points[_STABLE])
-                shapes.append((head.invert(points) - front) / size)
-                terms.append(_terms(turn.as_matrix()))
-                measured.append(Rotation.from_matrix(head.rotation).as_rotvec())
-                true.append(turn.as_rotvec())
+    size = np.linalg.norm(front[face.RIGHT_EYE_OUTER] - front[face.LEFT_EYE_OUTER])
+    for yaw in YAWS:
+        for pitch in PITCHES:
+            turn = Rotation.from_euler("YX", [yaw, -pitch], degrees=True)
+            points = look(turn.as_matrix())
+            if points is None:
+                continue
+            head = fit_similarity(front[_STABLE], points[_STABLE])
+            shapes.append((head.invert(points) - front) / size)
+            terms.append(_terms(turn.as_matrix()))
+            measured.append(Rotation.from_matrix(head.rotation).as_rotvec())
+            true.append(turn.as_rotvec())
     if len(terms) < 10:
         return ViewBias.none()
     design = np.array(terms)
