@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from BFM.model import Eye, MorphableModel
 
 PACKAGE = Path(__file__).parent
-MM_PER_UNIT = 130.0
 _ARRAYS = (
     "mean_shape", "id_base", "ex_base", "mean_texture", "tex_base", "triangles", "point_buf", "keypoints", "skin_mask",
 )  # fmt: skip
@@ -78,7 +77,11 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]] | None:
             arrays = {key: stored[key] for key in stored.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
-    return arrays if all(key in arrays for key in (*_ARRAYS, *_NAMES, "eye_centers", "eye_radius")) else None
+    return (
+        arrays
+        if all(key in arrays for key in (*_ARRAYS, *_NAMES, "eye_centers", "eye_radius", "mm_per_unit"))
+        else None
+    )
 
 
 def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> bool:
@@ -111,7 +114,7 @@ def _model(arrays: dict[str, NDArray[np.generic]]) -> MorphableModel:
     return MorphableModel(
         **{key: arrays[key] for key in _ARRAYS},  # type: ignore[arg-type]
         **names,  # type: ignore[arg-type]
-        mm_per_unit=MM_PER_UNIT,
+        mm_per_unit=float(arrays["mm_per_unit"]),  # type: ignore[arg-type]
         source="procedural",
         groups=groups,  # type: ignore[arg-type]
         eyes=eyes,

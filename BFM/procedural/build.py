@@ -125,7 +125,7 @@ def build_arrays() -> dict[str, NDArray[np.generic]]:
 
     Returns:
         The arrays of a `MorphableModel` by name, model units; names of columns as arrays of text; `group_*` indices;
-        `eye_centers` [2, 3], `eye_radius`.
+        `eye_centers` [2, 3], `eye_radius` and `mm_per_unit`.
     """
     head = mean_head()
     painter = Painter(head)
@@ -146,6 +146,7 @@ def build_arrays() -> dict[str, NDArray[np.generic]]:
         "expression_names": np.array(EXPRESSION_NAMES),
         "texture_names": np.array(texture_names),
         "eye_centers": np.stack([(eye_centre(sign) - ORIGIN) / MM_PER_UNIT for sign in (1, -1)]).astype(np.float32),
+        "mm_per_unit": np.array(MM_PER_UNIT),
         "eye_radius": np.array(EYE_RADIUS / MM_PER_UNIT, np.float32),
     }
     for name, members in head.groups.items():

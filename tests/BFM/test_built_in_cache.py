@@ -22,6 +22,7 @@ def quick_generator(head: MorphableModel, monkeypatch: pytest.MonkeyPatch) -> li
     arrays["id_base"], arrays["tex_base"] = arrays["id_base"][:30], arrays["tex_base"][:30]  # a small file
     arrays["ex_base"] = arrays["ex_base"][:30]
     arrays["eye_centers"] = np.stack([eye.center for eye in head.eyes])
+    arrays["mm_per_unit"] = np.array(head.mm_per_unit)
     arrays["eye_radius"] = np.float32(head.eyes[0].radius)
     calls: list[int] = []
 

@@ -262,6 +262,17 @@ def test_vertices_are_linear(head: MorphableModel) -> None:
     )
 
 
+def test_express_continues_from_a_neutral_face(head: MorphableModel) -> None:
+    person = sample_person(head, np.random.default_rng(3))
+    mix = sample_expression(np.random.default_rng(4))
+    neutral = head.vertices(person.identity)
+    kept = neutral.copy()
+    np.testing.assert_array_equal(
+        head.express(neutral, mix, (0.1, 0.1)), head.vertices(person.identity, mix, (0.1, 0.1))
+    )
+    np.testing.assert_array_equal(neutral, kept)
+
+
 def test_wrong_sizes_are_refused(head: MorphableModel) -> None:
     with pytest.raises(InputError, match="identity"):
         head.vertices(np.zeros(79))
