@@ -26,8 +26,10 @@ def clicks(seconds: float) -> np.ndarray:
     return sound
 
 
-def write_driving(path: Path, *, codec: str | None, pictures: int = 60, seconds: float = 2.0) -> Path:
-    """30 frames per second with clicks, made with PyAV alone."""
+def write_driving(
+    path: Path, *, codec: str | None, pictures: int = 60, seconds: float = 2.0, late: float = 0.0
+) -> Path:
+    """30 frames per second with clicks, made with PyAV alone; the sound begins `late` seconds after the picture."""
     import av
 
     with av.open(str(path), "w") as file:
@@ -47,7 +49,7 @@ def write_driving(path: Path, *, codec: str | None, pictures: int = 60, seconds:
             size = audio.codec_context.frame_size or 1024
             resampler = av.AudioResampler(audio.codec_context.format.name, "mono", RATE, frame_size=size)
             whole = av.AudioFrame.from_ndarray(clicks(seconds)[None], format="flt", layout="mono")
-            whole.rate, whole.pts, whole.time_base = RATE, 0, Fraction(1, RATE)
+            whole.rate, whole.pts, whole.time_base = RATE, round(late * RATE), Fraction(1, RATE)
             for piece in [*resampler.resample(whole), *resampler.resample(None), None]:
                 for packet in audio.encode(piece):
                     file.mux(packet)
@@ -124,6 +126,13 @@ def test_sound_stays_with_the_picture(tmp_path: Path, codec: str, suffix: str, f
     heard = [time for time in onsets(tmp_path / "movie.mp4") if time < 1.2]
     np.testing.assert_allclose(heard, expected, atol=1e-3)
     assert writer.warnings == []
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("aac", ".mp4"), ("pcm_s16le", ".mkv")])
+def test_sound_that_begins_late_stays_late(tmp_path: Path, codec: str, suffix: str) -> None:
+    driving = write_driving(tmp_path / f"driving{suffix}", codec=codec, seconds=1.6, late=0.25)
+    write_movie(tmp_path / "movie.mp4", [Fraction(index, 30) for index in range(60)], Fraction(30), driving)
+    np.testing.assert_allclose(onsets(tmp_path / "movie.mp4"), [0.75, 1.25, 1.75], atol=1e-3)
 
 
 def test_sound_is_cut_at_the_end_and_may_be_shorter(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class ClipReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = path.stem if path.is_file() else path.name
+        self.name = path.stem if path.is_file() else path.resolve().name
         self.rate = Fraction(30)
         self.width = self.height = 0
         self.n_frames: int | None = None
