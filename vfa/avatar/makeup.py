@@ -69,12 +69,10 @@ def _paint(uv: np.ndarray, skin: tuple[int, ...]) -> np.ndarray:
     _blend(image, _filled(points, lips), LIPS, 0.85, 0.012 * eyes)
     for upper, lower in ((face.RIGHT_BROW_UPPER, face.RIGHT_BROW_LOWER), (face.LEFT_BROW_UPPER, face.LEFT_BROW_LOWER)):
         _blend(image, _filled(points, (*upper, *lower[::-1])), BROWS, 0.75, 0.02 * eyes)
-    for upper, lower in (
-        (face.RIGHT_EYE_UPPER, face.RIGHT_EYE_LOWER),
-        (face.LEFT_EYE_UPPER, face.LEFT_EYE_LOWER),
-    ):
-        _blend(image, _line(points, upper, 0.022 * eyes), LASHES, 0.8, 0.005 * eyes)
-        _blend(image, _line(points, lower, 0.010 * eyes), LASHES, 0.4, 0.005 * eyes)
+    for lid in (face.RIGHT_EYE_UPPER, face.LEFT_EYE_UPPER):
+        _blend(image, _line(points, lid, 0.022 * eyes), LASHES, 0.8, 0.005 * eyes)
+    for lid in (face.RIGHT_EYE_LOWER, face.LEFT_EYE_LOWER):
+        _blend(image, _line(points, lid, 0.010 * eyes), LASHES, 0.4, 0.005 * eyes)
     for cheek in (50, 280):
         _blend(image, _line(points, (cheek, cheek), 0.2 * eyes), CHEEKS, 0.35, 0.12 * eyes)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
@@ -95,7 +93,7 @@ def _filled(points: np.ndarray, outline: tuple[int, ...]) -> np.ndarray:
     import cv2
 
     mask = np.zeros((_SIZE, _SIZE), np.uint8)
-    cv2.fillPoly(mask, [_fixed(points, outline)], 255, cv2.LINE_AA, shift=_OVERSAMPLE)
+    cv2.fillPoly(mask, [_fixed(points, outline)], (255,), cv2.LINE_AA, shift=_OVERSAMPLE)
     return mask
 
 
@@ -104,5 +102,5 @@ def _line(points: np.ndarray, path: tuple[int, ...], width: float) -> np.ndarray
 
     mask = np.zeros((_SIZE, _SIZE), np.uint8)
     thickness = max(1, round(width))
-    cv2.polylines(mask, [_fixed(points, path)], False, 255, thickness, cv2.LINE_AA, shift=_OVERSAMPLE)
+    cv2.polylines(mask, [_fixed(points, path)], False, (255,), thickness, cv2.LINE_AA, shift=_OVERSAMPLE)
     return mask

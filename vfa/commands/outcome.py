@@ -20,6 +20,13 @@ def guarded(work: Callable[[], None], *, debug: bool) -> None:
     except KeyboardInterrupt:
         print("interrupted; what was half-written has been removed", file=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from None
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        print("  try: free some space on the disk, or another --save_folder", file=sys.stderr)
+        raise SystemExit(EXIT_INTERNAL) from None
     except Exception as error:
         if debug:
             raise

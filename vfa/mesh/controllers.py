@@ -126,7 +126,7 @@ def farthest_points(points: np.ndarray, count: int, start: np.ndarray | None = N
         from scipy.spatial import cKDTree
 
         distance = cKDTree(start).query(points)[0] ** 2
-    chosen = []
+    chosen: list[int] = []
     for _ in range(min(count, len(points))):
         pick = int(distance.argmax())
         if chosen and distance[pick] <= 0:

@@ -21,11 +21,12 @@ def inside_polygon(pixels: np.ndarray, polygon: np.ndarray, shape: tuple[int, in
     """bool `[N]`: pixels `[N, 2]` within a polygon `[M, 2]`, shrunk (margin < 0) or grown (margin > 0) by pixels."""
     import cv2
 
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], 1)
+    filled = np.zeros(shape, np.uint8)
+    cv2.fillPoly(filled, [np.round(polygon).astype(np.int32)], (1,))
+    mask: np.ndarray = filled
     if margin:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(margin) + 1,) * 2)
-        mask = cv2.dilate(mask, kernel) if margin > 0 else cv2.erode(mask, kernel)
+        mask = cv2.dilate(filled, kernel) if margin > 0 else cv2.erode(filled, kernel)
     x, y = np.floor(pixels[:, 0]).astype(int), np.floor(pixels[:, 1]).astype(int)
     ok = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
     return ok & mask[np.clip(y, 0, shape[0] - 1), np.clip(x, 0, shape[1] - 1)].astype(bool)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,15 @@ def watch(
     from vfa.face.landmarks import FaceLandmarker
     from vfa.face.smoothing import OneEuro
 
+    frames = cut(clip, offset, length)
+    first = next(frames, None)
+    if first is None:
+        raise InputError(
+            "no frames to animate",
+            path=clip.path,
+            expected=f"more than {offset} frames (--offset)",
+            found="an unknown number of frames" if clip.n_frames is None else f"{clip.n_frames} frames",
+        )
     statistics = DetectionStatistics()
     smooth = OneEuro(min_cutoff=smoothing, beta=6.0) if smoothing > 0 else None
     times: list[Fraction] = []
@@ -79,7 +88,7 @@ def watch(
     try:
         with open(handle, "wb") as file, FaceLandmarker() as landmarker:
             for seen in track(
-                cut(clip, offset, length), landmarker, missing=missing, smooth=smooth, statistics=statistics
+                chain([first], frames), landmarker, missing=missing, smooth=smooth, statistics=statistics
             ):
                 times.append(seen.frame.time)
                 if progress is not None:
@@ -94,13 +103,6 @@ def watch(
                 file.write(points.tobytes())
                 if seen.detected and (score := neutrality(points)) < best_score:
                     best, best_score = len(times) - 1, score
-        if not times:
-            raise InputError(
-                "no frames to animate",
-                path=clip.path,
-                expected=f"more than --offset {offset} frames",
-                found=f"{clip.n_frames} frames",
-            )
         landmarks = np.memmap(path, np.float32, "r", shape=(len(times), 478, 3))
     finally:
         path.unlink(missing_ok=True)  # the mapping keeps the data until it is closed
