@@ -213,7 +213,8 @@ class RowSampler:
         batch, size = grid.shape[0], self.size
         if not self.on_cpu:
             image = rows.view(-1, size, size, rows.shape[1]).permute(0, 3, 1, 2).expand(batch, -1, -1, -1)
-            sampled = F.grid_sample(image, grid.permute(0, 2, 3, 1).to(rows.dtype), align_corners=False)
+            # In float32 whatever the rows are: a place in bfloat16 would be half a pixel off.
+            sampled = F.grid_sample(image.float(), grid.permute(0, 2, 3, 1), align_corners=False).to(rows.dtype)
             return sampled if factor is None else sampled * factor
         place = grid.add(1).mul_(size / 2).sub_(0.5)
         low = place.floor()
