@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,24 @@ SCHEMA = 1
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex.
+    """SHA-256 of a file's bytes, as hex; read again only when its size or time of change differ.
 
     Raises:
         InputError: it cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        about = path.stat()
+        return _file_hash(path, about.st_size, about.st_mtime_ns)
     except OSError as error:
         raise InputError("the file cannot be read", path=path, found=error.strerror or str(error)) from error
+
+
+@lru_cache(maxsize=4096)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 
