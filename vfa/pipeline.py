@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,14 +20,18 @@ from vfa.export.basis import MotionReducer, ReducedMotion
 from vfa.export.cache import write_cache
 from vfa.export.glb import write_glb
 from vfa.export.movie import MovieWriter
-from vfa.export.panels import side_by_side
+from vfa.export.panels import depth_picture, side_by_side
 from vfa.export.paths import output_folder, save_picture
 from vfa.export.record import RunRecord, file_hash
 from vfa.face.tracking import Missing
-from vfa.media import Clip, open_clip
+from vfa.media import Clip, Frame, open_clip
+from vfa.models.device import choose_device
 from vfa.motion.driver import Driver, cut, watch
 from vfa.motion.landmarks import LandmarkMotion, LandmarkOptions
 from vfa.motion.motion import Motion
+
+if TYPE_CHECKING:
+    from vfa.models import VersatileFaceAnimator
 
 SECOND_VIEW = 35.0  # degrees to the side
 TOLERANCE = 2e-3  # of the outer eye distance: error of the exported animation, about a fifth of a millimetre
@@ -40,6 +45,9 @@ class Options:
     driving_path: Path
     save_folder: Path = Path("results")
     motion: str = "landmarks"
+    checkpoint: Path | None = None
+    backend: str = "torch"
+    device: str = "auto"
     length: int | None = None
     offset: int = 0
     adjust_camera: bool = False
@@ -92,7 +100,10 @@ def run(options: Options, progress: Progress) -> Result:
         VFAError: bad input, missing assets; nothing half-written stays behind.
     """
     record = RunRecord({key: str(v) if isinstance(v, Path) else v for key, v in asdict(options).items()})
-    clip = open_clip(options.driving_path, allow_8bit_depth=options.allow_8bit_depth)
+    clip = open_clip(
+        options.driving_path, allow_8bit_depth=options.allow_8bit_depth, with_depth=options.motion == "vfa"
+    )
+    animator = _open_animator(options) if options.motion == "vfa" else None
     with clip, record.stage("avatar"):
         progress.stage("Preparing the avatar", None)
         avatar = load_avatar(options.source_path)
@@ -120,7 +131,8 @@ def run(options: Options, progress: Progress) -> Result:
 
     with clip, record.stage("animation"):
         progress.stage("Animating", len(frames))
-        source = _landmark_motion(stage, driver, clip, options, frames)
+        sources = {"landmarks": _landmark_motion, "vfa": partial(_network_motion, animator)}
+        source = sources[options.motion](stage, driver, clip, options, frames)
         motion = _animate(options, stage, clip, source, folder, progress, result)
 
     with record.stage("export"):
@@ -179,6 +191,37 @@ def _landmark_motion(
     for index, frame in enumerate(cut(clip, options.offset, frames.stop)):
         if index in frames:
             yield retarget.motion(driver.landmarks[index], driver.times[index]), [frame.color]
+
+
+def _open_animator(options: Options) -> VersatileFaceAnimator:
+    """The networks of `--checkpoint`, or those exported to its folder with `--backend onnx`."""
+    from vfa.models import VersatileFaceAnimator
+
+    if options.backend == "onnx":
+        if options.checkpoint is None:
+            raise InputError(
+                "--backend onnx needs the folder of exported networks",
+                hint="python -m vfa.models.export writes one; name it with --checkpoint",
+            )
+        return VersatileFaceAnimator.from_onnx(options.checkpoint)
+    return VersatileFaceAnimator.from_checkpoint(options.checkpoint, device=choose_device(options.device))
+
+
+def _network_motion(
+    animator: VersatileFaceAnimator, stage: Stage, driver: Driver, clip: Clip, options: Options, frames: range
+) -> Iterator[tuple[Motion, list[np.ndarray]]]:
+    """Motion of each frame by the networks; beside it the driving frame, the generated picture and its depth."""
+    from vfa.motion.network_drive import encode_clip, network_motion, view_for
+
+    def watched() -> Iterator[Frame]:
+        return cut(clip, options.offset, len(driver.times))
+
+    view = stage.camera if options.eye else view_for(animator, stage, driver, clip.width, clip.height)
+    encoded = encode_clip(animator, driver, watched)
+    network = network_motion(animator, stage, driver, encoded, view=view, pose=options.head_pose != "none")
+    shown = (frame for index, frame in enumerate(watched()) if index in frames)
+    for frame, made in zip(shown, network.frames(frames), strict=False):
+        yield made.motion, [frame.color, made.color, depth_picture(made.depth)]
 
 
 def _animate(

@@ -18,7 +18,8 @@ python infer.py --source_path head.obj --driving_path me.mp4 --calc_weights\n
 python infer.py --source_path portrait.jpg --driving_path me.mp4 --head_pose rotation
 """
 CHOICES = {
-    "motion": ("landmarks",),
+    "motion": ("landmarks", "vfa"),
+    "backend": ("torch", "onnx"),
     "missing": ("hold", "interpolate", "fail"),
     "head_pose": ("full", "rotation", "none"),
     "renderer": ("cpu", "pyrender"),
@@ -33,7 +34,12 @@ def infer(
     driving_path: Annotated[
         Path, typer.Option("--driving_path", help="Clip: any video, or a recording with depth.")
     ] = DEMO_DRIVING,
-    motion: Annotated[str, typer.Option("--motion", help="landmarks.")] = "landmarks",
+    motion: Annotated[str, typer.Option("--motion", help="landmarks, or vfa: by the networks.")] = "landmarks",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Networks: .pt, .safetensors; a folder with --backend onnx.")
+    ] = None,
+    backend: Annotated[str, typer.Option("--backend", help="torch or onnx.")] = "torch",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")] = "auto",
     save_folder: Annotated[
         Path, typer.Option("--save_folder", help="Results go into a folder of their own in here.")
     ] = Path("results"),
@@ -87,15 +93,39 @@ def infer(
         from vfa.errors import InputError
         from vfa.pipeline import Options, run
 
-        given = {"motion": motion, "missing": missing, "head_pose": head_pose, "renderer": renderer}
+        given = {"motion": motion, "backend": backend, "missing": missing, "head_pose": head_pose, "renderer": renderer}
         for name, allowed in CHOICES.items():
             if given[name] not in allowed:
                 raise InputError(f"--{name} has an unknown value", expected=" | ".join(allowed), found=given[name])
         options = Options(
-            source_path, driving_path, save_folder, motion, length, offset, adjust_camera, eye, translation,
-            calc_weights, weights_k, Path("weights"), lambda_lap, lap_times, plain_blend, find_best, best_frame,
-            target_frame, missing, smoothing, strength, head_pose, render_size, renderer, allow_8bit_depth,
-        )  # fmt: skip
+            source_path=source_path,
+            driving_path=driving_path,
+            save_folder=save_folder,
+            motion=motion,
+            checkpoint=checkpoint,
+            backend=backend,
+            device=device,
+            length=length,
+            offset=offset,
+            adjust_camera=adjust_camera,
+            eye=eye,
+            translation=translation,
+            calc_weights=calc_weights,
+            weights_k=weights_k,
+            lambda_lap=lambda_lap,
+            lap_times=lap_times,
+            plain_blend=plain_blend,
+            find_best=find_best,
+            best_frame=best_frame,
+            target_frame=target_frame,
+            missing=missing,  # type: ignore[arg-type]  # checked above
+            smoothing=smoothing,
+            strength=strength,
+            head_pose=head_pose,
+            render_size=render_size,
+            renderer=renderer,
+            allow_8bit_depth=allow_8bit_depth,
+        )
         with RichProgress() as progress:
             result = run(options, progress)
         tell(result, options)

@@ -28,6 +28,10 @@ def side_by_side(images: list[np.ndarray], size: int) -> np.ndarray:
 
 
 def depth_picture(depth: np.ndarray) -> np.ndarray:
-    """A depth map `[H, W]` in -1..1 (NaN or -1: none) as grey uint8 `[H, W, 3]`, near is bright."""
-    grey = np.nan_to_num((np.asarray(depth, np.float32) + 1) * 127.5, nan=0.0)
-    return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    """A depth map float `[H, W]` (NaN: none) as grey uint8 `[H, W, 3]`: near is bright, the background black."""
+    seen = np.isfinite(depth)
+    if not seen.any():
+        return np.zeros((*depth.shape, 3), np.uint8)
+    near, far = depth[seen].min(), depth[seen].max()
+    grey = np.where(seen, 255 - 175 * (depth - near) / max(far - near, 1e-9), 0)
+    return np.repeat(np.rint(np.nan_to_num(grey)).astype(np.uint8)[..., None], 3, axis=2)
