@@ -70,6 +70,10 @@ class MorphableModel:
     groups: dict[str, Ints] = field(default_factory=dict)
     eyes: tuple[Eye, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("id_base", "ex_base"):
+            object.__setattr__(self, name, np.asfortranarray(getattr(self, name)))
+
     @property
     def n_vertices(self) -> int:
         """Number of vertices."""
@@ -124,10 +128,10 @@ class MorphableModel:
         return out
 
     def _expressed(self, expression: Floats) -> Floats:
-        used = np.flatnonzero(expression)
-        if len(used) * 2 > len(expression):
-            return self.ex_base @ expression
-        return self.ex_base[:, used] @ expression[used]
+        total = np.zeros(len(self.ex_base), np.float32)
+        for k in np.flatnonzero(expression):  # columns are contiguous, and most coefficients of a frame are zero
+            total += expression[k] * self.ex_base[:, k]
+        return total
 
     def _turn_eyes(self, vertices: Floats, gaze: Floats) -> None:
         yaw, pitch = float(gaze[0]), float(gaze[1])

@@ -54,7 +54,7 @@ def sample_person(
         texture[color["iris_light"]] = rng.uniform(-1.5, -0.7) if dark > 0.9 else rng.uniform(-1.2, 1.8)
         texture[color["iris_blue"]] = 0.0 if dark > 0.9 else rng.uniform(-0.6, 1.8)
         texture[color["stubble"]] = rng.uniform(-0.8, 4.0) if sex > 0 else -0.9
-        texture[color["freckles"]] = max(0.0, rng.normal(-0.5, 0.8)) if dark < 0.5 else 0.0
+        texture[color["freckles"]] = max(0.0, rng.normal(-0.6, 1.1)) if dark < 0.5 else 0.0
         texture[color["gray"]] = max(0.0, rng.normal(-1.0, 2.0))
         texture[color["lip_red"]] = rng.normal(0.8 if sex < 0 else -0.3, 0.7)
     return Person(identity.astype(np.float32), texture.astype(np.float32))

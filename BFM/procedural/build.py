@@ -134,8 +134,8 @@ def build_arrays() -> dict[str, NDArray[np.generic]]:
     skin_mask[: len(head.face.skin.node)] = 1
     arrays: dict[str, NDArray[np.generic]] = {
         "mean_shape": ((head.vertices - ORIGIN) / MM_PER_UNIT).astype(np.float32),
-        "id_base": (identity_basis(head) / MM_PER_UNIT).astype(np.float32),
-        "ex_base": (expression_basis(head) / MM_PER_UNIT).astype(np.float32),
+        "id_base": np.asfortranarray(identity_basis(head) / MM_PER_UNIT, np.float32),
+        "ex_base": np.asfortranarray(expression_basis(head) / MM_PER_UNIT, np.float32),
         "mean_texture": np.clip(colors, 0, 255).astype(np.float32),
         "tex_base": tex_base.astype(np.float32),
         "triangles": head.triangles.astype(np.int32),

@@ -187,7 +187,7 @@ class Expressions:
         if name == "jawBack":
             return self._jaw(shift=(0, -1.5, -4.0))
         if name in ("jawLeft", "jawRight"):
-            return self._jaw(shift=(8.0 if name == "jawLeft" else -8.0, -1.2, 0.8))
+            return self._jaw(shift=(10.5 if name == "jawLeft" else -10.5, -1.5, 1.0))
         if name == "mouthClose":
             return self._close()
         if name in ("mouthLeft", "mouthRight"):
@@ -195,7 +195,7 @@ class Expressions:
             sign = 1 if name == "mouthLeft" else -1
             x = self.p[:, 0]
             lifted = 0.9 * np.clip(sign * x / 25, -1, 1)  # the leading corner rises, the trailing one is drawn flat
-            bend = np.stack([np.full(len(x), 8.5 * sign), lifted + 0.4, 0.8 - 0.09 * sign * x], -1)
+            bend = np.stack([np.full(len(x), 10.5 * sign), lifted + 0.4, 0.8 - 0.09 * sign * x], -1)
             return self._with_inside(self.smooth((weight * bend * self.free[:, None])[: self.n_outer]), True)
         if name == "mouthFunnel":
             round_ = self._pull((Pull(25, M, 10, 9, -7.0, 0, 2.4), Pull(0, M, 14, 11, 0, 0, 4.4)))
@@ -234,7 +234,7 @@ class Expressions:
             members = head.groups["tongue"]
             q = head.vertices[members]
             front = smooth_step(q[:, 2], 42, 80)[:, None]
-            d[members] = front * ([0, 10.5, 29.0] if name == "tongueOut" else [0, 8.0, 2.0])
+            d[members] = front * ([0, 8.0, 42.0] if name == "tongueOut" else [0, 8.0, 2.0])
             d[members, 0] -= 0.15 * q[:, 0] * front[:, 0]
             return d
         p = self.p[: self.n_outer]

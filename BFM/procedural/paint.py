@@ -14,6 +14,7 @@ from BFM.procedural import hair as hair_shell
 from BFM.procedural.eyes import IRIS, PUPIL
 from BFM.procedural.face import closed_field
 from BFM.procedural.layout import EYE_ROW
+from BFM.procedural.regions import smoother
 from BFM.procedural.skull import smooth_step
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Painter:
         normal = head.skin_normals()
         self.normal = normal
         self.occlusion = np.ones(len(p))
-        self.occlusion[:n] = occlusion(p[:n] + 0.2 * normal[:n], normal[:n])
+        shadow = occlusion(p[:n] + 0.2 * normal[:n], normal[:n])
+        self.occlusion[:n] = smoother(face.skin.triangles, n, 12.0)(shadow)  # folds of the lids have restless normals
         # lips: 0 at the seam, 1 at the border
         upper, lower = layout.lip_heights(p[:, 0] * layout.MOUTH_HALF / face.mouth_half)
         v = self.y - face.seam_height(p[:, 0])
@@ -155,7 +157,7 @@ class Painter:
         out *= 1 - 0.85 * np.clip(1.15 * nostril, 0, 1)[:, None]
         # eyes: shadow of the fold, thin skin below, lashes
         u = (x - layout.EYE_X) / layout.EYE_HALF
-        fold = np.exp(-0.5 * ((y - 9.3 + 3.2 * u**2) / 1.3) ** 2) * smooth_step(np.abs(u), 1.35, 0.9) * self.front
+        fold = np.exp(-0.5 * ((y - 9.3 + 3.2 * u**2) / 1.8) ** 2) * smooth_step(np.abs(u), 1.35, 0.9) * self.front
         lid = np.exp(-0.5 * ((y - 8.5) / 4.5) ** 2) * smooth_step(np.abs(u), 1.4, 0.8) * self.front
         out *= 1 - c.lid_shadow * (0.5 * fold + 0.3 * lid)[:, None] * np.array([0.9, 1.0, 1.0])
         below = np.exp(-0.5 * (((x - 27) / 10) ** 2 + ((y + 11) / 4.5) ** 2)) * self.front
@@ -185,7 +187,7 @@ class Painter:
         color = np.tile(np.array(c.lips), (len(out), 1))
         color *= np.where(self.lip_side > 0, 0.88, 1.0)[:, None]
         color *= 1 + 0.10 * np.exp(-0.5 * ((self.lip - 0.55) / 0.2) ** 2)[:, None] * (self.lip_side < 0)[:, None]
-        lines = 1 + 0.03 * np.sin(3.3 * self.p[:, 0] + 0.7 * np.sin(self.p[:, 1]))
+        lines = 1 + 0.018 * np.sin(3.3 * self.p[:, 0] + 0.7 * np.sin(self.p[:, 1]))
         out = out * (1 - red) + red * color * lines[:, None]
         seam = np.exp(-0.5 * (self.lip_side / 0.55) ** 2) * (self.lip < 5) * (self.z > 60)
         return out * (1 - 0.62 * seam[:, None])
@@ -301,7 +303,7 @@ def _variations(c: Palette) -> dict[str, tuple[Palette, Palette]]:
         "iris_light": pair("iris", 24.0, 26.0, 26.0),
         "iris_blue": pair("iris", -18.0, 4.0, 30.0),
         "stubble": pair("stubble", 0.06),
-        "freckles": pair("freckles", 0.35),
+        "freckles": pair("freckles", 0.25),
         "lid_shadow": pair("lid_shadow", 0.14),
         "lash": pair("lash", 0.12),
         "under_eye": pair("under_eye", 0.10),
