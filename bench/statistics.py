@@ -50,6 +50,7 @@ def describe(metric: Metric) -> dict[str, Any]:
         "range": [low, high],
         "comparable": metric.comparable,
         "paired": metric.paired,
+        "needs": list(metric.needs),
         "definition": metric.definition,
         "reference_implementation": metric.reference,
         "version": metric.version,

@@ -20,6 +20,9 @@ GROUPS = (
 )
 
 
+FACE_FEATURES = ("landmarks", "face", "pose", "position", "au", "va")
+
+
 @dataclass
 class MetricLine:
     """One metric over all methods: `cells` holds its row by method."""
@@ -33,15 +36,15 @@ class MetricLine:
         """Which part of the table it belongs to."""
         if not self.about["paired"]:
             return "alone"
-        name = self.about["metric"]
-        if name in ("psnr", "ssim", "mae", "mse", "niqe_gt_lite"):
-            return "pictures"
-        return "meshes" if self.about["metric"] in MESH_METRICS else "faces"
+        needs = self.about["needs"]
+        if "vertices" in needs:
+            return "meshes"
+        return "faces" if any(need.startswith(FACE_FEATURES) for need in needs) else "pictures"
 
     def best(self) -> set[str]:
-        """Methods with the best value; nobody when there is no direction, only one number, or when the numbers come
-        from different sets of videos."""
-        known = {m: c["value"] for m, c in self.cells.items() if c["value"] is not None}
+        """Methods with the best value; nobody when there is no direction, only one number that rests on enough frames,
+        or when the numbers come from different sets of videos."""
+        known = {m: c["value"] for m, c in self.cells.items() if c["value"] is not None and c["enough"]}
         counts = {self.cells[method]["n_videos"] for method in known}
         up = self.about["higher_is_better"]
         if len(known) < 2 or up is None or len(counts) > 1:
@@ -54,9 +57,6 @@ class MetricLine:
     def reference(self) -> float | None:
         """The ground truth's own value, where it was scored."""
         return next((c["reference"] for c in self.cells.values() if c["reference"] is not None), None)
-
-
-MESH_METRICS = frozenset({"lve", "mve", "fdd", "mod", "mtm", "chamfer"})
 
 
 @dataclass
