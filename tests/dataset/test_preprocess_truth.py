@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,3 +98,20 @@ def test_foreground_depth_and_order(capture: Capture, tmp_path: Path) -> None:
         both = person & seen & (truth > near) & (truth < far)
         assert np.median(np.abs(frame.depth[both] - truth[both])) < 0.001
         assert spearmanr(frame.depth[both], truth[both])[0] > 0.99
+
+
+def test_the_result_drives_an_avatar(capture: Capture, tmp_path: Path) -> None:
+    (found,) = find_captures(capture.folder)
+    prepare(found, tmp_path, Options(far=FAR))
+    root = Path(__file__).parents[2]
+    command = [sys.executable, str(root / "infer.py"), "--driving_path", str(tmp_path / "color" / "take.mp4")]
+    done = subprocess.run(
+        [*command, "--save_folder", str(tmp_path / "results"), "--render_size", "128"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (movie,) = (tmp_path / "results").rglob("avatar.mp4")
+    with open_clip(movie) as clip:
+        assert [frame.time for frame in clip] == [Fraction(index, 30) for index in range(COUNT)]
