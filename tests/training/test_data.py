@@ -218,6 +218,48 @@ def test_two_runs_see_the_same_batches(root: Path, workers: int) -> None:
     assert not all(torch.equal(a, b) for a, b in zip(one, run(0, 8), strict=True))
 
 
+def test_lightning_reshuffles_each_epoch_and_repeats_with_the_seed(root: Path) -> None:
+    import pytorch_lightning as pl
+
+    class Watcher(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+            self.seen: list[list[tuple[int, int]]] = []
+
+        def on_train_epoch_start(self) -> None:
+            self.seen.append([])
+
+        def training_step(self, batch: dict, index: int) -> torch.Tensor:
+            self.seen[-1] += list(zip(batch["clip"].tolist(), batch["driving_frame"].tolist(), strict=True))
+            return self.weight.sum() * 0
+
+        def validation_step(self, batch: dict, index: int) -> None:
+            assert batch["person"].eq(0).all()  # the one person of the test side
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    def run() -> list[list[tuple[int, int]]]:
+        watcher = Watcher()
+        trainer = pl.Trainer(
+            max_epochs=2,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(watcher, datamodule=PairDataModule(root, size=32, batch_size=7, workers=0, seed=1))
+        return watcher.seen
+
+    first, second = run()
+    assert sorted(first) == sorted(second) == [(clip, frame) for clip in range(2) for frame in range(COUNT)]
+    assert first != second
+    assert run() == [first, second]
+
+
 def test_sizes_are_checked_before_training(root: Path) -> None:
     with pytest.raises(InputError, match="smaller"):
         packed(root, size=64)
