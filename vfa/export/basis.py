@@ -1,10 +1,10 @@
 """A moving mesh in few numbers per frame: a basis of displacements found in one pass, with the error known.
 
-Each frame is projected on the basis so far; if some vertex is then farther off than the tolerance, the remainder
-becomes a new basis vector. At the end a small singular value decomposition of the weights sorts the directions by
-importance, and the least important are dropped while every frame stays within the tolerance. Memory grows by a few
-hundred bytes per frame, not by the mesh. Errors are upper bounds on the distance of any vertex in any frame from where
-it was: a frame's remainder is measured, and what is dropped later is measured again and added.
+Frames are projected on the basis so far, a few at a time; if some vertex is then farther off than the tolerance, the
+worst remainder becomes a new basis vector. At the end a small singular value decomposition of the weights sorts the
+directions by importance, and the least important are dropped while every frame stays within the tolerance. Memory grows
+by a few hundred bytes per frame, not by the mesh. Errors are upper bounds on the distance of any vertex in any frame
+from where it was: a frame's remainder is measured, and what is dropped later is measured again and added.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vfa.errors import InputError, MeshError
 
 WORK_BYTES = 192 * 2**20  # the basis in memory
 SPARE = 0.25  # part of the basis to make free when it is full
+BLOCK = 16  # frames that are projected together: reading the basis from memory is what takes the time
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,14 @@ class MotionReducer:
         self._capacity = max(4, min(max(2 * max_targets, 96), room))
         self._basis = np.empty((0, self._base.size), np.float32)  # rows; the first `_rank` are in use
         self._rank = 0
+        self._waiting: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
         self._error: list[float] = []
         self._times: list[Fraction] = []
         self._poses: list[np.ndarray] = []
 
-    def add(self, time: Fraction, vertices: np.ndarray, pose: np.ndarray | None = None) -> float:
-        """Take one frame; returns the bound on its error so far, in mesh units.
+    def add(self, time: Fraction, vertices: np.ndarray, pose: np.ndarray | None = None) -> None:
+        """Take one frame.
 
         Raises:
             MeshError: if the number of vertices changes or one is not finite.
@@ -104,7 +106,7 @@ class MotionReducer:
             )
         if self._times and time <= self._times[-1]:
             raise InputError(
-                f"time of frame {frame} does not increase", expected=f"> {self._times[-1]}", found=f"{time}"
+                f"time of frame {frame} does not increase", expected=f"> {self._times[-1]}", found=str(time)
             )
         pose = np.eye(4) if pose is None else np.array(pose, np.float64)
         if pose.shape != (4, 4) or not np.isfinite(pose).all():
@@ -112,28 +114,45 @@ class MotionReducer:
         moved = ((vertices.astype(np.float64) - self._base) / self._size).astype(np.float32).ravel()
         if not np.isfinite(moved).all():
             raise MeshError(f"frame {frame} has vertices that are not finite")
-
-        used = self._basis[: self._rank]
-        weights = used @ moved
-        rest = moved - weights @ used
-        error = _farthest(rest)
-        if error > self._threshold:
-            if self._rank == self._capacity:
-                self._make_room()
-                used = self._basis[: self._rank]
-                weights = used @ moved
-                rest = moved - weights @ used
-            more = used @ rest  # a second projection keeps float32 rows orthogonal
-            rest -= more @ used
-            length = float(np.linalg.norm(rest))
-            self._append(rest / length)
-            weights = np.append(weights + more, np.float32(length))
-            error = _farthest(moved - weights @ self._basis[: self._rank])
-        self._weights.append(weights.astype(np.float32))
-        self._error.append(error)
+        self._waiting.append(moved)
         self._times.append(Fraction(time))
         self._poses.append(pose)
-        return error * self._size
+        if len(self._waiting) == BLOCK:
+            self._absorb()
+
+    def _absorb(self) -> None:
+        """Express the waiting frames in the basis, and extend it by the worst remainder until all are near enough."""
+        if not self._waiting:
+            return
+        moved = np.stack(self._waiting)
+        self._waiting.clear()
+        weights, rest, error = self._project(moved)
+        while error.max() > self._threshold:
+            if self._rank == self._capacity:
+                self._weights += list(weights)
+                self._error += error.tolist()
+                self._make_room()
+                del self._weights[-len(moved) :], self._error[-len(moved) :]
+                weights, rest, error = self._project(moved)
+                continue
+            used = self._basis[: self._rank]
+            row = rest[error.argmax()]
+            row = row - (used @ row) @ used  # a second projection keeps float32 rows orthogonal
+            row /= np.linalg.norm(row)
+            self._append(row)
+            along = rest @ row
+            rest -= along[:, None] * row
+            weights = np.c_[weights, along]
+            error = _farthest(rest)
+        self._weights += list(weights)
+        self._error += error.tolist()
+
+    def _project(self, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights `[n, rank]`, remainders `[n, 3 V]` and their lengths `[n]` of displacements `[n, 3 V]`."""
+        used = self._basis[: self._rank]
+        weights = moved @ used.T
+        rest = moved - weights @ used
+        return weights, rest, _farthest(rest)
 
     def finish(self) -> ReducedMotion:
         """Sort and prune the basis; the reducer is used up.
@@ -141,12 +160,12 @@ class MotionReducer:
         Raises:
             InputError: if no frame was taken.
         """
+        self._absorb()
         if not self._times:
             raise InputError("no frames to export", hint="check --length and --offset against the clip's length")
         weights = self._sorted_weights()
         error = np.array(self._error)
         rank = self._smallest_rank(weights, error)
-        rank = min(rank, self._max_targets)
         basis = self._basis[: self._rank]
         peaks = np.abs(weights).max(0, initial=0)
         peaks[peaks == 0] = 1
@@ -191,7 +210,7 @@ class MotionReducer:
         weights = self._sorted_weights()
         goal = self._capacity - max(1, int(SPARE * self._capacity))
         dropped = self._dropped(weights, goal)
-        self._threshold = max(self._threshold, float(dropped.max()))
+        self._threshold = max(1.25 * self._threshold, float(dropped.max()))
         self._error = [error + more for error, more in zip(self._error, dropped, strict=True)]
         self._weights = [values[:goal] for values in self._weights]
         self._rank = goal
@@ -205,21 +224,25 @@ class MotionReducer:
         chunk = max(1, 2**23 // max(1, basis.shape[1]))
         tail = weights[:, rank:].astype(np.float32)
         parts = [tail[start : start + chunk] @ basis for start in range(0, len(tail), chunk)]
-        return np.concatenate([np.sqrt(_squares(part.reshape(len(part), -1, 3)).max(1)) for part in parts])
+        return np.concatenate([_farthest(part) for part in parts])
 
     def _smallest_rank(self, weights: np.ndarray, error: np.ndarray) -> int:
-        """The fewest directions that keep every frame within 0.9 of the tolerance, by bisection on a vertex sample."""
+        """The fewest directions, up to the limit, that keep every frame within 0.9 of the tolerance.
+
+        By bisection on a sample of the vertices, then step by step on all of them.
+        """
         goal = np.maximum(0.9 * self._tolerance, error)  # frames beyond it already lose nothing more
         stride = max(1, len(self._base) // 4000)
-        low, high = 0, self._rank
+        low, high = 0, min(self._rank, self._max_targets)
+        limit = high
         while low < high:
             middle = (low + high) // 2
             if (error + self._dropped(weights, middle, stride) <= goal).all():
                 high = middle
             else:
                 low = middle + 1
-        while high < self._rank and not (error + self._dropped(weights, high) <= goal).all():
-            high += 1
+        while high < limit and not (error + self._dropped(weights, high) <= goal).all():
+            high = min(limit, high + 1 + limit // 32)
         return high
 
     def _sparsify(self, basis: np.ndarray, peaks: np.ndarray, rank: int) -> tuple[int, float]:
@@ -248,8 +271,9 @@ class MotionReducer:
         return max(1, int(np.searchsorted(sizes, self._max_bytes, side="right"))), lost
 
 
-def _farthest(displacement: np.ndarray) -> float:
-    return float(np.sqrt(_squares(displacement.reshape(-1, 3)).max()))
+def _farthest(displacements: np.ndarray) -> np.ndarray:
+    """The longest displacement of each row of `[n, 3 V]`."""
+    return np.sqrt(_squares(displacements.reshape(len(displacements), -1, 3)).max(1))
 
 
 def _squares(vectors: np.ndarray) -> np.ndarray:

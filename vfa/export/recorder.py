@@ -72,9 +72,9 @@ class AnimationRecorder:
             avatar.vertices, tolerance=self.tolerance, max_targets=max_targets, max_bytes=max_bytes
         )
 
-    def add(self, frame: AnimationFrame) -> float:
-        """Take one frame; returns its error so far in mesh units."""
-        return self._reducer.add(frame.time, frame.vertices, frame.pose)
+    def add(self, frame: AnimationFrame) -> None:
+        """Take one frame."""
+        self._reducer.add(frame.time, frame.vertices, frame.pose)
 
     def close(self) -> ExportReport:
         """Reduce, write the files, report; may be called once."""
