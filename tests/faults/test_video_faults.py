@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -175,6 +177,17 @@ def test_damaged_pictures_and_sizes_that_change(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"\x89PNG cut")
     with pytest.raises(DecodeError, match=r"1\.png"):
         list(open_clip(tmp_path))
+
+
+def test_a_picture_that_claims_to_be_enormous(tmp_path: Path) -> None:
+    """A PNG header of 2,000,000 x 2,000,000 pixels with a correct checksum and next to no data."""
+    header = struct.pack(">IIBBBBB", 2_000_000, 2_000_000, 8, 2, 0, 0, 0)
+    chunks = b""
+    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")):
+        chunks += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    (tmp_path / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    with pytest.raises(DecodeError, match=r"0\.png"):
+        open_clip(tmp_path)
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:

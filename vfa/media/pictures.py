@@ -19,7 +19,7 @@ def decode_color(data: bytes, path: Path) -> np.ndarray:
     """Encoded picture -> uint8 `[H, W, 3]` RGB, EXIF rotation applied; `path` is named in the error."""
     import cv2
 
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    image = _decode(data, cv2.IMREAD_COLOR)
     if image is None:
         raise DecodeError(
             "the picture cannot be decoded", path=path, expected="JPG or PNG", found=f"{len(data)} bytes of something"
@@ -40,10 +40,14 @@ def read_depth(path: Path) -> np.ndarray:
     """
     if path.suffix.lower() == ".exr":
         return _read_exr(path)
+    return decode_depth(_read(path), path)
+
+
+def decode_depth(data: bytes, path: Path) -> np.ndarray:
+    """Encoded PNG/TIFF -> uint8 or uint16 `[H, W]` as stored; `path` is named in the error."""
     import cv2
 
-    data = _read(path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    image = _decode(data, cv2.IMREAD_UNCHANGED)
     if image is None:
         raise DecodeError("the depth picture cannot be decoded", path=path, found=f"{len(data)} bytes of something")
     if image.ndim == 3:
@@ -75,6 +79,18 @@ def _read_exr(path: Path) -> np.ndarray:
         )
     pixels = np.asarray(channels[name])
     return np.ascontiguousarray(pixels[..., 0] if pixels.ndim == 3 else pixels, dtype=np.float32)
+
+
+def _decode(data: bytes, mode: int) -> np.ndarray | None:
+    """The picture, or None where OpenCV gives none: it raises for impossible sizes and returns nothing for the rest."""
+    import cv2
+
+    if not data:
+        return None
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    except cv2.error:
+        return None
 
 
 def _read(path: Path, count: int = -1) -> bytes:

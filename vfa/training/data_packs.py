@@ -23,6 +23,7 @@ from vfa.media import open_clip
 from vfa.media.atomic import discard, remove_stale_parts, temporary_path
 from vfa.media.depth import DepthUnits
 from vfa.media.normalize import Convention, Moments, Normalization
+from vfa.media.pictures import decode_color, decode_depth
 from vfa.training.data_layouts import ClipFile
 
 VERSION = 1
@@ -171,19 +172,11 @@ class Pack:
 
     def read(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Colour uint8 `[H, W, 3]` and depth float32 `[H, W]` in metres (NaN for none) of one frame."""
-        import cv2
-
         try:
-            color = cv2.imdecode(self._bytes(f"{number:06d}.jpg"), cv2.IMREAD_COLOR)
-            steps = cv2.imdecode(self._bytes(f"{number:06d}.png"), cv2.IMREAD_UNCHANGED)
+            color, depth = (self._archive.read(f"{number:06d}.{kind}") for kind in ("jpg", "png"))
         except (KeyError, OSError, zipfile.BadZipFile) as error:
             raise DecodeError(f"frame {number} of the packed clip is damaged", path=self.path) from error
-        if color is None or steps is None:
-            raise DecodeError(f"frame {number} of the packed clip is damaged", path=self.path)
-        return np.ascontiguousarray(color[:, :, ::-1]), self.index.units.to_metres(steps)
-
-    def _bytes(self, name: str) -> np.ndarray:
-        return np.frombuffer(self._archive.read(name), np.uint8)
+        return decode_color(color, self.path), self.index.units.to_metres(decode_depth(depth, self.path))
 
     def close(self) -> None:
         """Releases the file."""
