@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -103,6 +104,17 @@ def test_one_frame():
     frames = list(moving_frames(avatar, 1))
     motion = reduce(avatar, frames, tolerance=1e-3)
     assert true_errors(motion, frames)[0] <= motion.max_error <= 1e-3
+
+
+def test_memory_does_not_grow_with_the_clip():
+    avatar = ball_avatar(subdivisions=4)
+    peaks = []
+    for n_frames in (400, 4000):
+        tracemalloc.start()
+        reduce(avatar, moving_frames(avatar, n_frames, 8), tolerance=1e-3)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 3600 * 1000  # a kilobyte a frame for weights, pose and time; a frame has 31
 
 
 def test_bad_input():

@@ -221,10 +221,10 @@ class MotionReducer:
         if not len(basis):
             return np.zeros(len(weights))
         basis = np.ascontiguousarray(basis.reshape(len(basis), -1, 3)[:, ::stride]).reshape(len(basis), -1)
-        chunk = max(1, 2**23 // max(1, basis.shape[1]))
+        chunk = max(1, 2**21 // basis.shape[1])
         tail = weights[:, rank:].astype(np.float32)
-        parts = [tail[start : start + chunk] @ basis for start in range(0, len(tail), chunk)]
-        return np.concatenate([_farthest(part) for part in parts])
+        lengths = [_farthest(tail[start : start + chunk] @ basis) for start in range(0, len(tail), chunk)]
+        return np.concatenate(lengths)
 
     def _smallest_rank(self, weights: np.ndarray, error: np.ndarray) -> int:
         """The fewest directions, up to the limit, that keep every frame within 0.9 of the tolerance.
