@@ -14,6 +14,7 @@ from bench.features.reader import StreamFrame, VideoReader, read_audio, stamp
 from bench.features.registry import STREAMED, resolve
 from bench.features.stream import PairPass, Stream, VideoPass, run_pass
 from bench.inputs import TIMELINE, TIMELINE_VERSION, Pairing, Video, version_of
+from bench.records import reason_of
 from bench.store import FeatureStore, file_hash
 from vfa.errors import VFAError
 
@@ -33,7 +34,10 @@ class Extraction:
 
     def open(self, path: Path, extractors: list[Extractor]) -> Video:
         """A video with what is known of it; reads header and hash only."""
-        video = Video(path, file_hash(path), extractors)
+        try:
+            video = Video(path, file_hash(path), extractors)
+        except VFAError as error:
+            return Video(path, "", extractors, errors={"decode": str(error)})
         try:
             if not self.fresh:
                 video.load(self.store)
@@ -117,8 +121,8 @@ class Extraction:
     def _finish(self, video: Video, stream: Stream) -> None:
         """Stores what a pass gave for one video."""
         if stream.error is not None:
-            video.errors["decode"] = str(stream.error)
-            self.record(str(video.path), "decode", str(stream.error))
+            video.errors["decode"] = reason_of(stream.error)
+            self.record(str(video.path), "decode", reason_of(stream.error))
             return
         results = stream.video.finish()
         if isinstance(stream.reader, VideoReader):
@@ -191,12 +195,6 @@ class Replay:
     def __iter__(self) -> Iterator[StreamFrame]:
         for index, time in enumerate(self._times):
             yield StreamFrame(index, stamp(float(time)))
-
-
-def reason_of(error: BaseException) -> str:
-    """One line for the records: the message of a known failure, else its type too."""
-    text = str(error).strip() or type(error).__name__
-    return text if isinstance(error, VFAError) else f"{type(error).__name__}: {text}"
 
 
 def pairs_of(prediction: Video, truth: Video, pairing: Pairing) -> np.ndarray:

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.extraction import reason_of
 from bench.features.alignment import AlignmentReport, timeline_pairs
 from bench.features.base import SampleFeatures
 from bench.features.tables import read_vertices
 from bench.metrics.base import Metric, VideoScore
-from bench.records import sample_record, score_record
+from bench.records import reason_of, sample_record, score_record
 from bench.store import slug, write_arrays
 from bench.suites.sample import Sample
 from vfa.errors import InputError, VFAError

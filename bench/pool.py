@@ -12,7 +12,8 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from vfa.errors import InputError, VFAError
+from bench.records import reason_of
+from bench.store import StoreError
 
 Task = Callable[[Any, Callable[[Any], None]], Any]
 """A job: (item, tell) -> result; `tell` sends a message while it runs."""
@@ -48,10 +49,10 @@ def _work(link: Connection, task: Task) -> None:
         index, item = job
         try:
             result = ("done", index, task(item, partial(_tell, link, index)))
-        except VFAError as error:
+        except StoreError as error:
             result = ("fatal", index, error.args)
         except Exception as error:
-            result = ("died", index, f"{type(error).__name__}: {error}")
+            result = ("died", index, reason_of(error))
         link.send(result)
 
 
@@ -87,17 +88,17 @@ def run_jobs(task: Task, items: Sequence[Any], workers: int, on_message: Callabl
         on_message: called with what jobs tell while they run, in this process.
 
     Raises:
-        VFAError: raised by a job: the run cannot go on (its results cannot be written).
+        StoreError: raised by a job: its results cannot be written, so the run cannot go on.
     """
     if workers <= 1:
         prepare_process()
         for index, item in enumerate(items):
             try:
                 event = Event(index, task(item, on_message))
-            except VFAError:
+            except StoreError:
                 raise
             except Exception as error:
-                event = Event(index, died=f"{type(error).__name__}: {error}")
+                event = Event(index, died=reason_of(error))
             yield event
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -126,7 +127,7 @@ def run_jobs(task: Task, items: Sequence[Any], workers: int, on_message: Callabl
                     on_message(value)
                     continue
                 if kind == "fatal":
-                    raise InputError(str(value[0]) if value else "a worker failed")
+                    raise StoreError(str(value[0]) if value else "a worker failed")
                 yield Event(index, value) if kind == "done" else Event(index, died=value)
                 worker.job = None
                 if todo:

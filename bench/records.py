@@ -9,6 +9,7 @@ from typing import Any
 from bench.features.alignment import AlignmentReport
 from bench.metrics.base import VideoScore
 from bench.suites.sample import Sample
+from vfa.errors import VFAError
 
 
 def score_record(score: VideoScore) -> dict[str, Any]:
@@ -51,3 +52,9 @@ def failed_record(sample: Sample, metrics: Sequence[str], why: str) -> dict[str,
     """The record of a sample whose worker died or whose files cannot be read."""
     scores = {name: score_record(VideoScore.missing(why)) for name in metrics}
     return sample_record(sample, "failed", scores, [why], "", None, [])
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for the records: the message of a known failure, else its type too."""
+    text = str(error).strip() or type(error).__name__
+    return text if isinstance(error, VFAError) else f"{type(error).__name__}: {text}"

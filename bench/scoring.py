@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from bench.extraction import Extraction, Record, pairs_of
-from bench.extraction import reason_of as _reason_of
 from bench.features.alignment import AlignmentReport, check_same, timeline_pairs
 from bench.features.base import SampleFeatures, VideoFeatures
 from bench.features.registry import TABLES
@@ -21,7 +20,7 @@ from bench.inputs import Pairing, Video, is_sound, is_streamed, wanted_extractor
 from bench.mesh_scoring import score_mesh
 from bench.metrics.base import Metric, PerFrameMetric, VideoScore
 from bench.metrics.registry import create_metric
-from bench.records import sample_record, score_record
+from bench.records import reason_of, sample_record, score_record
 from bench.store import FeatureStore, file_hash, slug, text_hash, write_arrays
 from bench.suites.sample import Sample
 from bench.weights import require
@@ -265,8 +264,8 @@ class _Scorer:
         try:
             return metric.measure(features)
         except Exception as error:
-            self.faults.append(f"{metric.id()}: {_reason_of(error)}")
-            return VideoScore.missing(_reason_of(error))
+            self.faults.append(f"{metric.id()}: {reason_of(error)}")
+            return VideoScore.missing(reason_of(error))
 
     def _lacks(self, metric: Metric, features: SampleFeatures, silent: str) -> str:
         """Which input a metric misses; empty when it has all."""
@@ -300,8 +299,8 @@ class _Scorer:
         try:
             score = metric.measure(warped)
         except Exception as error:
-            self.faults.append(f"{metric.id()}: {_reason_of(error)}")
-            return VideoScore.missing(_reason_of(error))
+            self.faults.append(f"{metric.id()}: {reason_of(error)}")
+            return VideoScore.missing(reason_of(error))
         score.details = {**score.details, "unaligned": plain.value, **self.warp[1]}
         return score
 

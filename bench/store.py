@@ -23,6 +23,10 @@ SCHEMA = 1
 """Version of results.json, videos.jsonl and the journal."""
 
 
+class StoreError(InputError):
+    """Results cannot be written: the run cannot go on."""
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex; read again only when its size or time of change differ.
 
@@ -81,7 +85,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary name beside `path` that replaces it at the end, or vanishes on an error.
 
     Raises:
-        InputError: the folder cannot be written (full, read-only).
+        StoreError: the folder cannot be written (full, read-only).
     """
     temporary = None
     try:
@@ -95,7 +99,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(
+        raise StoreError(
             "the results cannot be written",
             path=path,
             found=error.strerror or str(error),
@@ -152,7 +156,7 @@ class Journal:
             self._file = path.open("a+b")
             self._cut_torn_line()
         except OSError as error:
-            raise InputError("the journal cannot be written", path=path, found=error.strerror) from error
+            raise StoreError("the journal cannot be written", path=path, found=error.strerror) from error
 
     def _cut_torn_line(self) -> None:
         self._file.seek(0)
@@ -168,7 +172,7 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise InputError("the journal cannot be written", path=self.path, found=error.strerror) from error
+            raise StoreError("the journal cannot be written", path=self.path, found=error.strerror) from error
 
     def close(self) -> None:
         """Closes the file."""

@@ -205,7 +205,7 @@ class Stream:
             for frame in self.reader:
                 self.video.push(frame)
                 yield frame
-        except VFAError as error:
+        except Exception as error:
             self.error = error
 
     def drain(self) -> None:

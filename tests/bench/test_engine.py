@@ -157,6 +157,25 @@ def test_a_broken_truth_leaves_what_needs_none(folders: tuple[Path, Path], tmp_p
     assert rows["cpbd_compat"]["n_videos"] == rows["dd_lite"]["n_videos"] or rows["dd_lite"]["n_videos"] == 3
 
 
+def test_a_video_that_vanishes_during_the_run_costs_itself_only(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bench.extraction as extraction
+    from bench.store import file_hash
+
+    def vanish(path: Path) -> str:
+        if path == folders[0] / "b.mkv":
+            raise InputError("the file cannot be read", path=path, found="gone")
+        return file_hash(path)
+
+    monkeypatch.setattr(extraction, "file_hash", vanish)
+    outcome = run(build_samples("plain", *folders), tmp_path / "out")
+    assert outcome.n_failed == 1
+    row = rows_of(tmp_path / "out")["psnr_rgb"]
+    assert (row["n_videos"], row["status"]) == (2, "partial")
+    assert "gone" in row["reason"]
+
+
 def test_a_raising_metric_is_recorded_and_the_others_go_on(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
