@@ -1,8 +1,14 @@
 """The morphable face model: the licensed BFM09 file if the user has it, else a procedural head made by this package.
 
-from BFM import load_model
-model = load_model()
-vertices = model.vertices(identity, expression, gaze=(0.2, 0.0))
+    from BFM import expression, load_model, performance
+    model = load_model()
+    vertices = model.vertices(identity, expression(jawOpen=0.5, mouthSmile=0.8), gaze=(0.2, 0.0))
+    colors = model.colors(texture)
+
+Both sources give the same `MorphableModel`: 80 identity, 64 expression and 80 texture columns, 68 iBUG landmarks,
+spherical-harmonics light, and the 257-number layout of `Coefficients`. The licensed model is used when
+`BFM/BFM09_model_info.mat` exists. The built-in head is generated on first use (about 15 seconds of computation) and
+cached in `BFM/cache/`, or in the user's cache folder where that cannot be written.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ CAP = 4  # rows that close the base
 
 EYE_X, EYE_HALF, EYE_Z, EYE_RADIUS, LID = 31.3, 14.6, 70.4, 13.2, 1.5
 EYE_CENTRE = (EYE_X, 0.3, EYE_Z)
-MOUTH_Y, MOUTH_HALF = -62.5, 25.5
+MOUTH_Y, MOUTH_HALF = -62.5, 24.6
 
 
 def lid_line(x: Array) -> Array:
