@@ -209,7 +209,8 @@ def weights_list() -> None:
 
 @weights_app.command("fetch")
 def weights_fetch(
-    keys: Annotated[list[str] | None, typer.Argument(help="Keys of `bench weights list`; all when none.")] = None,
+    keys: Annotated[Optional[list[str]], typer.Argument(help="Keys of `bench weights list`.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All files of the manifest (several GB).")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
 ) -> None:
     """Downloads weight files, resuming broken downloads, and checks them.
@@ -218,7 +219,7 @@ def weights_fetch(
     """
     from bench.commands.weights import run_fetch
 
-    raise typer.Exit(run_fetch(keys or [], offline))
+    raise typer.Exit(run_fetch(keys or [], everything, offline))
 
 
 @weights_app.command("verify")

@@ -69,6 +69,7 @@ def _weights(verbose: bool) -> tuple[list[str], list[list[str]]]:
     rows = []
     for item in MANIFEST:
         path = find(item.key)
-        rows.append([item.key, item.file, "here" if path else "missing", item.licence, item.needed_by, item.source])
-    rows.append(["", "", "", "", "", f"looked for in {folder()}"])
-    return ["key", "file", "state", "licence", "needed by", "published at"], rows
+        state = "here" if path else "missing" if item.url else "by hand"
+        rows.append([item.key, item.file, state, f"{item.megabytes:g}", item.licence, item.needed_by, item.source])
+    rows.append(["", "", "", "", "", "", f"looked for in {folder()}"])
+    return ["key", "file", "state", "MB", "licence", "needed by", "published at"], rows

@@ -7,15 +7,26 @@ from collections.abc import Sequence
 
 from bench.weights import MANIFEST, WeightFile, entry, find
 from bench.weights.fetch import fetch, verify
-from vfa.errors import EXIT_ASSET, EXIT_OK, AssetError
+from vfa.errors import EXIT_ASSET, EXIT_OK, AssetError, InputError
 
 
 def _chosen(keys: Sequence[str]) -> list[WeightFile]:
     return [entry(key) for key in keys] if keys else list(MANIFEST)
 
 
-def run_fetch(keys: Sequence[str], offline: bool) -> int:
-    """Gets files and returns 0, or 4 when one is missing still."""
+def run_fetch(keys: Sequence[str], everything: bool, offline: bool) -> int:
+    """Gets files and returns 0, or 4 when one is missing still.
+
+    Raises:
+        InputError: neither keys nor `everything`.
+    """
+    if not keys and not everything:
+        size = sum(item.megabytes for item in MANIFEST) / 1000
+        raise InputError(
+            "which weights?",
+            expected="keys of `bench weights list`, or --all",
+            hint=f"--all fetches {len(MANIFEST)} files, {size:.1f} GB",
+        )
     code = EXIT_OK
     for item in _chosen(keys):
         bar = _Bar(item.file)
@@ -62,6 +73,6 @@ def run_verify(keys: Sequence[str]) -> int:
             print(f"{item.key}: {error}", file=sys.stderr)
             code = EXIT_ASSET
             continue
-        state = "as published" if item.sha256 else "no published hash to compare with"
+        state = "as published" if item.known_hash else "no published hash to compare with"
         print(f"{item.key}: {path} sha256 {found} ({state})")
     return code

@@ -59,7 +59,7 @@ def require(key: str) -> Path:
     """
     item = entry(key)
     path = find(key)
-    hint = f"bench weights fetch {item.key}   (or copy it to {folder()})"
+    hint = f"bench weights fetch {item.key}   (or copy it to {folder()})" if item.url else item.steps
     if path is None:
         raise AssetError(
             f"the weights {item.key!r} are not there",

@@ -42,7 +42,7 @@ def fetch(
         verify(item, target)
         return target
     address = url or item.url
-    by_hand = f"get {item.file} from {item.source} and copy it to {folder()}"
+    by_hand = item.steps or f"get {item.file} from {item.source} and copy it to {folder()}"
     if offline:
         raise AssetError("missing, and --offline forbids to download it", path=target, hint=by_hand)
     if not address:
@@ -99,11 +99,11 @@ def verify(item: WeightFile, path: Path) -> str:
     if wrong:
         raise AssetError(f"not the published file: {wrong}", path=path, hint="delete it and fetch it again")
     found = file_hash(path)
-    if item.sha256 and found != item.sha256:
+    if not found.startswith(item.known_hash):
         raise AssetError(
             "not the published file: wrong SHA-256",
             path=path,
-            expected=item.sha256,
+            expected=item.known_hash,
             found=found,
             hint="delete it and fetch it again",
         )

@@ -1,57 +1,50 @@
-"""Files with learned parameters that may not be redistributed here: where they are published and what needs them."""
+"""The one manifest of files with learned parameters that may not be redistributed here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bench.networks.weight_files import PUBLISHED_FILES
+from bench.networks.weight_files import PublishedFile as WeightFile
 
+__all__ = ["MANIFEST", "WeightFile"]
 
-@dataclass(frozen=True)
-class WeightFile:
-    """One published file.
+_DWPOSE = "https://huggingface.co/yzd-v/DWPose/resolve/main/"
+_BASICSR = "https://raw.githubusercontent.com/XPixelGroup/BasicSR/master/basicsr/metrics/"
 
-    Attributes:
-        key: short name used by metrics and extractors.
-        file: its published file name; alternatives under `also`.
-        source: where it is published, in words; url: direct address where there is a stable one.
-        sha256: of the file where it is known; empty where its publisher states none.
-        licence: as stated by its publisher.
-        needed_by: what cannot run without it.
-    """
-
-    key: str
-    file: str
-    source: str
-    licence: str
-    needed_by: str
-    url: str = ""
-    sha256: str = ""
-    also: tuple[str, ...] = ()
-
-
-MANIFEST: tuple[WeightFile, ...] = (
+OTHER_FILES: tuple[WeightFile, ...] = (
     WeightFile(
         key="niqe",
         file="niqe_pris_params.npz",
         also=("niqe_modelparameters.mat",),
+        networks=(),
         source="BasicSR repository, basicsr/metrics/niqe_pris_params.npz",
-        url="https://raw.githubusercontent.com/XPixelGroup/BasicSR/master/basicsr/metrics/niqe_pris_params.npz",
+        url=_BASICSR + "niqe_pris_params.npz",
         licence="Apache-2.0",
+        commercial="yes",
         needed_by="metric niqe",
+        megabytes=0.02,
     ),
     WeightFile(
         key="dwpose_detector",
         file="yolox_l.onnx",
+        networks=(),
         source="Hugging Face, yzd-v/DWPose",
-        url="https://huggingface.co/yzd-v/DWPose/resolve/main/yolox_l.onnx",
+        url=_DWPOSE + "yolox_l.onnx",
         licence="Apache-2.0",
+        commercial="yes",
         needed_by="bench process --detector dwpose",
+        megabytes=217,
     ),
     WeightFile(
         key="dwpose",
         file="dw-ll_ucoco_384.onnx",
+        networks=(),
         source="Hugging Face, yzd-v/DWPose",
-        url="https://huggingface.co/yzd-v/DWPose/resolve/main/dw-ll_ucoco_384.onnx",
+        url=_DWPOSE + "dw-ll_ucoco_384.onnx",
         licence="Apache-2.0",
+        commercial="yes",
         needed_by="bench process --detector dwpose",
+        megabytes=134,
     ),
 )
+
+MANIFEST: tuple[WeightFile, ...] = (*OTHER_FILES, *PUBLISHED_FILES)

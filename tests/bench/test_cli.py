@@ -120,7 +120,9 @@ def test_weights_fetch_offline_is_a_missing_asset(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
-    assert bench(monkeypatch, "weights", "fetch", "--offline") == 4
+    assert bench(monkeypatch, "weights", "fetch") == 3
+    assert "--all" in capsys.readouterr().err
+    assert bench(monkeypatch, "weights", "fetch", "--all", "--offline") == 4
     assert "niqe_pris_params.npz" in capsys.readouterr().err
     assert bench(monkeypatch, "weights", "verify") == 0
     assert bench(monkeypatch, "weights", "verify", "niqe") == 4

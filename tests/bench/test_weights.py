@@ -59,7 +59,17 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-ITEM = WeightFile("toy", "toy.bin", "a place", "MIT", "nothing", sha256=hashlib.sha256(CONTENT).hexdigest())
+ITEM = WeightFile(
+    key="toy",
+    file="toy.bin",
+    networks=(),
+    source="a place",
+    licence="MIT",
+    commercial="yes",
+    needed_by="nothing",
+    megabytes=1.0,
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+)
 
 
 def test_a_file_is_fetched_once_and_reported(address: str) -> None:
@@ -91,6 +101,8 @@ def test_a_server_without_ranges_starts_anew(address: str, tmp_path: Path) -> No
 def test_wrong_content_is_never_put_in_place(address: str, tmp_path: Path) -> None:
     with pytest.raises(AssetError, match="SHA-256"):
         fetch(replace(ITEM, sha256="0" * 64), url=address + "/x")
+    with pytest.raises(AssetError, match="SHA-256"):
+        fetch(replace(ITEM, sha256="", sha256_prefix="00000000"), url=address + "/x")
     with pytest.raises(AssetError, match="web page"):
         fetch(replace(ITEM, sha256=""), url=address + "/page")
     with pytest.raises(AssetError, match="failed"):
@@ -141,4 +153,4 @@ def test_manifest_is_complete() -> None:
         assert item.source
         assert item.licence
         assert item.needed_by
-        assert item.url.startswith("https://")
+        assert item.url.startswith("https://") or item.steps
