@@ -44,6 +44,7 @@ def rows() -> list[tuple[str, float, float | None, str]]:
 
     avatar = Avatar("head", vertices, triangles, Appearance(), np.zeros(len(vertices), np.int32))
     with tempfile.TemporaryDirectory() as folder:
+        write_glb(Path(folder) / "animation.glb", avatar, motion)  # loads the libraries
         start = time.perf_counter()
         write_glb(Path(folder) / "animation.glb", avatar, motion)
         writing = (time.perf_counter() - start) * 1e3
