@@ -209,7 +209,7 @@ def weights_list() -> None:
 
 @weights_app.command("fetch")
 def weights_fetch(
-    keys: Annotated[Optional[list[str]], typer.Argument(help="Keys of `bench weights list`.")] = None,
+    keys: Annotated[list[str] | None, typer.Argument(help="Keys of `bench weights list`.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All files of the manifest (several GB).")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
 ) -> None:
