@@ -85,9 +85,9 @@ def face_axes(points: np.ndarray) -> np.ndarray:
 
 
 def neutrality(landmarks: np.ndarray) -> float:
-    """How far a face `[478, 3]` is from neutral: open lips, closed eyes, turned head, pulled mouth; lower is better.
+    """How far a face `[478, 3]` is from neutral: open lips, closed, wide or unequal eyes, turned head, pulled mouth.
 
-    All terms are lengths over the distance of the outer eye corners or angles in radians, weighted so that a term of
+    Lower is better. All terms are lengths over the distance of the outer eye corners or angles in radians, weighted so that a term of
     about .05 is visible.
     """
     points = upright(np.asarray(landmarks, np.float64))
@@ -96,10 +96,17 @@ def neutrality(landmarks: np.ndarray) -> float:
     right, up, front = axes
     gap = max(float((points[13] - points[14]) @ up / size), 0.0)
     lids = [((points[list(e.upper[0])] - points[list(e.lower[0])]) @ up)[1:-1].mean() / size for e in _EYES]
-    closed = max(0.10 - min(lids), 0.0)
+    closed = max(0.085 - min(lids), 0.0)
+    wide = max(max(lids) - 0.115, 0.0) + abs(lids[0] - lids[1])
     yaw, pitch = np.arctan2(front[0], front[2]), np.arcsin(np.clip(front[1], -1, 1))
     width = np.linalg.norm(points[61] - points[291]) / size
     corners = ((points[61] + points[291]) / 2 - (points[13] + points[14]) / 2) @ up / size
     return float(
-        4 * gap + 3 * closed + 0.4 * abs(yaw) + 0.15 * abs(pitch) + 0.5 * abs(width - 0.55) + 1.0 * abs(corners)
+        4 * gap
+        + 3 * closed
+        + 2 * wide
+        + 0.4 * abs(yaw)
+        + 0.15 * abs(pitch)
+        + 0.5 * abs(width - 0.55)
+        + 1.0 * abs(corners)
     )
