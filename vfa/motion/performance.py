@@ -87,8 +87,8 @@ def face_axes(points: np.ndarray) -> np.ndarray:
 def neutrality(landmarks: np.ndarray) -> float:
     """How far a face `[478, 3]` is from neutral: open lips, closed, wide or unequal eyes, turned head, pulled mouth.
 
-    Lower is better. All terms are lengths over the distance of the outer eye corners or angles in radians, weighted so that a term of
-    about .05 is visible.
+    Lower is better. All terms are lengths over the distance of the outer eye corners or angles in radians, weighted so
+    that a term of about .05 is visible.
     """
     points = upright(np.asarray(landmarks, np.float64))
     size = np.linalg.norm(points[face.RIGHT_EYE_OUTER] - points[face.LEFT_EYE_OUTER])
