@@ -332,7 +332,7 @@ def texture_basis(painter: Painter, columns: int = 80) -> tuple[Array, Array, tu
         wave, phase = rng.standard_normal((24, 3)) / length, rng.uniform(0, 2 * np.pi, 24)
         p = head.vertices
         value = np.cos(p @ wave.T + phase).sum(1) + np.cos((p * flip) @ wave.T + phase).sum(1)
-        tint = np.array([1.5, 1.5, 1.5]) + 0.35 * rng.standard_normal(3)
+        tint = 0.65 + 0.12 * rng.standard_normal(3)
         out.append((mask[:, None] * value[:, None] / np.sqrt(48) * tint).ravel())
         names.append(f"mottle_{k}")
     return mean, np.stack(out, -1), tuple(names)
