@@ -53,7 +53,7 @@ def cached_weights(
             with np.load(path, allow_pickle=False) as file:
                 if str(file["key"]) == key:
                     return ControllerWeights(file["index"], file["weight"], int(file["n_controllers"])), True
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile):
             pass
     weights = compute()
     try:
