@@ -65,6 +65,15 @@ def find_eyeballs(
     return tuple(balls)
 
 
+def rigid_eyeballs(avatar: Avatar) -> tuple[Eyeball | None, ...]:
+    """The eyeballs of a creature without known lids: they turn with the gaze and keep their shape."""
+    nothing = np.empty(0, np.int64)
+    return tuple(
+        Eyeball(eye.center, eye.radius, eye.vertices, np.full(2, eye.radius), nothing, np.empty(0))
+        for eye in avatar.eyes
+    )
+
+
 def _profile(offset: np.ndarray, sight: np.ndarray, steps: int = 61) -> np.ndarray:
     """Largest distance `[steps]` of points `[N, 3]` from the origin by angle from `sight`; gaps are bridged."""
     distance = np.linalg.norm(offset, axis=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vfa.avatar.anatomy import find_eyeballs, find_jaw, find_lips, mouth_parts
+from vfa.avatar.anatomy import find_eyeballs, find_jaw, find_lips, mouth_parts, rigid_eyeballs
 from vfa.avatar.lids import find_lids
 from vfa.avatar.placement import FACE_WIDTHS_PER_EYE_DISTANCE, FaceView, eye_distance, hold_still, place_on_face
 from vfa.avatar.rig import Rig, slit_rigs
@@ -79,7 +79,7 @@ def build_rig(
     view, axes = camera.rotation(), avatar.face_axes
     setup = _Setup(avatar.name, k, strength, rounds, solve, neighbours, weights_folder, recompute)
     if landmarks is None:
-        return _free_rig(rest, triangles, camera, whole, setup)
+        return _free_rig(avatar, camera, whole, setup)
 
     skin = _skin(avatar.parts, triangles, whole, landmarks)
     skin_triangles = triangles[skin[triangles[:, 0]]]
@@ -213,8 +213,9 @@ def _deformer(
     )
 
 
-def _free_rig(rest: np.ndarray, triangles: np.ndarray, camera: Camera, whole: Raster, setup: _Setup) -> Rig:
+def _free_rig(avatar: Avatar, camera: Camera, whole: Raster, setup: _Setup) -> Rig:
     """Controllers spread evenly over the visible surface of something that has no face MediaPipe knows."""
+    rest, triangles = avatar.vertices.astype(np.float64), avatar.triangles
     row, column = np.nonzero(whole.triangle >= 0)
     x, y = column + 0.5, row + 0.5
     places = camera.unproject(x, y, whole.depth[row, column])
@@ -227,4 +228,5 @@ def _free_rig(rest: np.ndarray, triangles: np.ndarray, camera: Camera, whole: Ra
     deformer = _deformer(rest, layers, solver, controllers, size, setup)
     notes = (f"no face found: {len(controllers)} controllers spread over the visible surface",)
     view = camera.rotation()
-    return Rig(rest, controllers, deformer, view, view, size, places.mean(axis=0), notes=notes)
+    balls = rigid_eyeballs(avatar)
+    return Rig(rest, controllers, deformer, view, view, size, places.mean(axis=0), balls=balls, notes=notes)
