@@ -168,7 +168,11 @@ def test_side_by_side_is_refused_without_leave_and_split_with_it(tmp_path: Path)
     assert frame.depth.shape == (64, 64)
     assert frame.depth[32, 32] > frame.depth[32, 50] > frame.depth[32, 60]
     assert np.abs(frame.color[:, 2:60, 0].astype(int) - np.arange(64)[None, 2:60] * 4).max() < 24
-    assert open_clip(path, with_depth=False).width == 128
+    with pytest.raises(InputError, match="--allow_8bit_depth"):
+        open_clip(path, with_depth=False)
+    alone = next(iter(open_clip(path, allow_8bit_depth=True, with_depth=False)))
+    assert alone.depth is None
+    np.testing.assert_array_equal(alone.color, frame.color)
 
 
 def test_grey_films_and_flat_walls_are_no_side_by_side(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def open_clip(path: str | Path, *, allow_8bit_depth: bool = False, with_depth: b
     Args:
         path: file or folder.
         allow_8bit_depth: accept depth with 256 steps; without it such a recording is refused.
-        with_depth: False reads the colour alone, whatever depth lies beside it.
+        with_depth: False gives the colour alone and does not look at the depth.
 
     Raises:
         InputError: nothing there, no frames, unusable depth.
@@ -78,15 +78,13 @@ def _open_file(path: Path, allow_8bit: bool, with_depth: bool) -> Clip:
                 expected=str(path.parent.parent / "color" / f"{path.stem}.mp4"),
             )
         path = color
-    if not with_depth:
-        return VideoClip(path)
     depth = depth_beside(path)
     if depth is not None:
-        return RGBDVideoClip(path, depth, allow_8bit=allow_8bit)
+        return RGBDVideoClip(path, depth, allow_8bit=allow_8bit) if with_depth else VideoClip(path)
     clip = VideoClip(path)
     if looks_side_by_side(next(iter(clip)).color):
         if allow_8bit:
-            return SideBySideClip(path)
+            return SideBySideClip(path, with_depth=with_depth)
         raise InputError(
             "this looks like 8-bit depth (left) beside colour (right)",
             path=path,

@@ -160,26 +160,27 @@ def looks_side_by_side(image: np.ndarray) -> bool:
 class SideBySideClip(VideoClip):
     """One 8-bit video, depth on the left (0 = none, 1 nearest .. 255 farthest), colour on the right."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, with_depth: bool = True) -> None:
         super().__init__(path)
         self.width //= 2
-        self.has_depth, self.depth_is_metric = True, False
-        self.depth_units = DepthUnits((NOMINAL_FACE.scale * 65534) / 254, NOMINAL_FACE.to_metres(np.array([1]))[0])
-        self.warn(f"{path.name}: depth has 8 bits without units; expect steps of {self.depth_units.scale * 1e3:.1f} mm")
-        depth_values.probe(path, (depth for _, _, depth in self._halves()))
+        self.has_depth, self.depth_is_metric = with_depth, False
+        near = float(NOMINAL_FACE.to_metres(np.array([1], np.uint16))[0])
+        self._units = DepthUnits(NOMINAL_FACE.scale * 65534 / 254, near)
+        if with_depth:
+            self.depth_units = self._units
+            self.warn(f"{path.name}: depth has 8 bits without units; expect steps of {self._units.scale * 1e3:.1f} mm")
+            depth_values.probe(path, (depth for _, _, depth in self._halves()))
 
     def _halves(self) -> Iterator[tuple[Fraction, np.ndarray, np.ndarray]]:
         upright: Upright | None = None
-        units = self.depth_units
-        assert units is not None
         for time, frame in decode(self.path, warn=self.warn):
             upright = upright or Upright(frame, self._aspect)
             image = upright(frame)
             # Compression leaves a little noise where there was nothing, so the lowest steps count as nothing too.
             steps = image[:, : self.width, 1]
-            metres = units.to_metres(np.where(steps < 4, 0, steps))
+            metres = self._units.to_metres(np.where(steps < 4, 0, steps))
             yield time, np.ascontiguousarray(image[:, self.width : 2 * self.width]), metres
 
     def _frames(self) -> Iterator[Frame]:
         for index, (time, color, depth) in enumerate(self._halves()):
-            yield Frame(index, time, color, depth)
+            yield Frame(index, time, color, depth if self.has_depth else None)
