@@ -230,7 +230,9 @@ def _animate(
 ) -> ReducedMotion:  # fmt: skip
     """Renders every frame into both movies and gathers the animation."""
     size, avatar = options.render_size, stage.avatar
-    renderers = [stage.renderer(size, yaw=yaw, backend=options.renderer) for yaw in (0.0, SECOND_VIEW)]
+    # The second view is from the side that the face looks to, where a turned portrait shows more of it.
+    side = -SECOND_VIEW if avatar.face_axes[2, 0] < -0.15 else SECOND_VIEW
+    renderers = [stage.renderer(size, yaw=yaw, backend=options.renderer) for yaw in (0.0, side)]
     reducer = MotionReducer(avatar.vertices, tolerance=TOLERANCE * stage.rig.size)
     still = options.target_frame is not None
     with ExitStack() as open_files:
