@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -100,7 +101,8 @@ def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> bool:
         return False
     for old in path.parent.glob("head-*.npz"):
         if old != path:
-            old.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another user's copy in a shared folder
+                old.unlink()
     return True
 
 

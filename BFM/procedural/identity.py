@@ -174,7 +174,7 @@ class Identities:
         self.p = head.vertices
         skin = self.p[: head.face.count]
         self.lids = np.zeros(head.count)
-        self.lids[: head.face.count] = eye_share(skin, 1.3, 2.4)
+        self.lids[: head.face.count] = eye_share(skin, 1.3, 1.9)  # 1.94 is the midline
         for strip in head.face.lid_strip:
             self.lids[strip.ravel()] = 1
         self.sign = np.where(self.p[:, 0] > 0, 1, -1)

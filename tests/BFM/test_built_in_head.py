@@ -227,6 +227,16 @@ def test_identity_keeps_the_balls_behind_the_lids(head: MorphableModel, seed: in
             assert near.min() > eye.radius * scale
 
 
+def test_identity_is_smooth_across_the_midline(head: MorphableModel) -> None:
+    skin = np.flatnonzero(head.skin_mask)
+    near = skin[(np.abs(head.mean_shape[skin, 0]) * MM < 1.6) & (head.mean_shape[skin, 2] > 0.4)]
+    pairs, _ = edges_of(head.triangles[np.isin(head.triangles, near).all(1)])
+    d = head.id_base.reshape(-1, 3, 80)
+    step = np.linalg.norm(d[pairs[:, 0]] - d[pairs[:, 1]], axis=1)
+    length = np.linalg.norm(head.mean_shape[pairs[:, 0]] - head.mean_shape[pairs[:, 1]], axis=1, keepdims=True)
+    assert (step / length)[length[:, 0] * MM > 0.5].max() < 0.5
+
+
 def test_gaze_turns_the_balls_about_their_centres(head: MorphableModel) -> None:
     still, turned = head.vertices(), head.vertices(gaze=(0.3, 0.0))
     moved = np.flatnonzero(np.abs(turned - still).max(1) > 0)
