@@ -14,7 +14,7 @@ import pytest
 from animation_cases import ball_avatar, moving_frames, plain_accessor, play_glb, textured_look
 
 from vfa.avatar.avatar import Avatar
-from vfa.errors import DecodeError, InputError, MeshError
+from vfa.errors import DecodeError, InputError, MeshError, VFAError
 from vfa.export.animation import Animation, AnimationFrame
 from vfa.export.basis import MotionReducer
 from vfa.export.glb import write_glb
@@ -270,6 +270,15 @@ def test_animation_of_another_mesh_is_refused(tmp_path):
     for other in (ball_avatar(subdivisions=2), ball_avatar(subdivisions=1, scale=2)):
         with pytest.raises(MeshError, match="another mesh"):
             write_glb(tmp_path / "a.glb", other, motion)
+
+
+@pytest.mark.parametrize("suffix", ["glb", "npz"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, suffix):
+    (tmp_path / "file").write_text("not a folder")
+    avatar = ball_avatar(subdivisions=1)
+    with pytest.raises(VFAError, match=f"a.{suffix}: the file cannot be written"):
+        export_animation(Animation(avatar, moving_frames(avatar, 3)), **{suffix: tmp_path / "file" / f"a.{suffix}"})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_failure_half_way_leaves_nothing(tmp_path):

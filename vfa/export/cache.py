@@ -8,7 +8,7 @@ The vertices of frame t in head space are vertices + sum_r weights[t, r] basis[r
 
 from __future__ import annotations
 
-import os
+import io
 import zipfile
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from vfa.errors import DecodeError
 from vfa.export.basis import ReducedMotion
+from vfa.media.atomic import write_bytes
 
 _FIELDS = ("vertices", "triangles", "basis", "weights", "poses", "times_numerator", "times_denominator", "max_error")
 
@@ -30,25 +31,23 @@ def write_cache(path: str | Path, triangles: np.ndarray, motion: ReducedMotion) 
 
     Returns:
         The largest distance of any vertex in any frame from where it was before the reduction, in mesh units.
+
+    Raises:
+        VFAError: if the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name[-100:]}")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(
-                file,
-                vertices=motion.base,
-                triangles=np.asarray(triangles, np.int32),
-                basis=motion.targets,
-                weights=motion.weights,
-                poses=motion.poses,
-                times_numerator=np.array([time.numerator for time in motion.times], np.int64),
-                times_denominator=np.array([time.denominator for time in motion.times], np.int64),
-                max_error=np.float64(motion.max_error),
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        vertices=motion.base,
+        triangles=np.asarray(triangles, np.int32),
+        basis=motion.targets,
+        weights=motion.weights,
+        poses=motion.poses,
+        times_numerator=np.array([time.numerator for time in motion.times], np.int64),
+        times_denominator=np.array([time.denominator for time in motion.times], np.int64),
+        max_error=np.float64(motion.max_error),
+    )
+    write_bytes(Path(path), buffer.getvalue())
     return motion.max_error
 
 

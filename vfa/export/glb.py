@@ -8,7 +8,6 @@ others, makes room below zero, and the mesh with all weights 0 is still the mesh
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import numpy as np
 from vfa.errors import InputError, MeshError
 from vfa.export.basis import ReducedMotion
 from vfa.export.glb_mesh import encode_image, linear_vertex_colors, material_look, split
+from vfa.media.atomic import write_bytes
 from vfa.render.rasterizer import check_triangles
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def write_glb(path: str | Path, avatar: Avatar, motion: ReducedMotion) -> float:
     Raises:
         MeshError: if the animation belongs to another mesh.
         InputError: if a pose is not rigid (up to a uniform scale) or the first time is negative.
+        VFAError: if the file cannot be written.
     """
     path = Path(path)
     if not np.array_equal(motion.base, avatar.vertices):
@@ -137,16 +138,10 @@ class _Writer:
         return len(self.gltf.accessors) - 1
 
     def save(self, path: Path) -> None:
-        """Write everything to a temporary name, then move it into place."""
+        """Write everything; the file is complete or absent."""
         self.gltf.buffers = [self.types.Buffer(byteLength=self._length)]
         self.gltf.set_binary_blob(b"".join(self._parts))
-        temporary = path.with_name(f".tmp-{os.getpid()}-{path.name[-100:]}")
-        try:
-            with open(temporary, "wb") as file:
-                file.writelines(self.gltf.save_to_bytes())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_bytes(path, b"".join(self.gltf.save_to_bytes()))
 
 
 def _bounds(array: np.ndarray) -> dict[str, list[float]]:
