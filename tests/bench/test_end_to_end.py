@@ -145,6 +145,27 @@ def test_all_metrics_together_are_five_times_faster_than_one_by_one(tmp_path: Pa
     assert one_by_one > 5 * together
 
 
+def test_no_metric_depends_on_chunks_or_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import bench.features.stream as stream
+
+    for name, start in (("a", "0"), ("b", "2")):
+        truth = lossless(CLIP, tmp_path / "gt" / f"{name}.mp4", "-ss", start, "-frames:v", "45")
+        encode(truth, tmp_path / "p" / f"{name}.mp4", "-c:v", "libx264", "-crf", "30")
+    found = build_samples("plain", tmp_path / "p", tmp_path / "gt")
+    metrics = choose_metrics(["all"], "resample")
+
+    def files(name: str, workers: int) -> dict[str, bytes]:
+        out = tmp_path / name
+        evaluate(found, metrics, Options(out, Settings(()), workers=workers))
+        paths = [out / "results.json", out / "videos.jsonl", *sorted((out / "frames").rglob("*.npz"))]
+        return {str(path.relative_to(out)): path.read_bytes() for path in paths}
+
+    usual = files("usual", 1)
+    assert files("workers", 2) == usual
+    monkeypatch.setattr(stream, "CHUNK_FRAMES", 7)
+    assert files("chunks", 1) == usual
+
+
 def peak_megabytes(pred: Path, truth: Path, out: Path) -> float:
     program = (
         "import resource, sys; sys.argv = ['bench', *sys.argv[1:]]\n"

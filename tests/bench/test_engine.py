@@ -366,3 +366,34 @@ def test_absent_sound_or_face_costs_the_metrics_that_need_it_only(tmp_path: Path
     assert "face" in lines[0]["scores"]["sync_lite"]["reason"]
     assert "no sound" in lines[1]["scores"]["sync_lite"]["reason"]
     assert all(line["status"] == "ok" for line in lines)
+
+
+UPPER = ("01", "02", "04", "05", "06", "07", "09", "45")
+LOWER = ("10", "12", "14", "15", "17", "20", "23", "25", "26")
+
+
+def write_table(path: Path, value: float, space: str, n: int = 6) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [f"AU{unit}_r" for unit in UPPER + LOWER]
+    head = ",".join(["frame", *(space + name for name in ["face_id", "confidence", "success", *names])])
+    rows = [",".join(map(str, [i + 1, 0, 0.98, 1, *[value] * len(names)])) for i in range(n)]
+    path.write_text("\n".join([head, *rows]) + "\n")
+
+
+def test_tables_of_the_talking_head_layout_are_scored(tmp_path: Path, video: WriteVideo) -> None:
+    root = tmp_path / "data"
+    video(root / "gt_video" / "X.mkv", 6)
+    video(root / "pred_video" / "X.mkv", 6, noise=3)
+    write_table(root / "gt_au_csv" / "X.csv", 1.0, " ")
+    write_table(root / "pred_au_csv" / "X.csv", 2.0, "")
+    for side, valence in (("gt", 0.5), ("pred", 0.1)):
+        (root / f"{side}_va_csv").mkdir()
+        text = "valence,arousal\n" + f"{valence},-0.2\n" * 6
+        (root / f"{side}_va_csv" / "X.csv").write_text(text)
+    run(build_samples("talking-head", root, None), tmp_path / "out", ["aue_u", "aue_l", "v_rmse", "a_rmse", "v_sagr"])
+    found = {name: row["value"] for name, row in rows_of(tmp_path / "out").items()}
+    assert found["aue_u"] == pytest.approx(8)
+    assert found["aue_l"] == pytest.approx(9)
+    assert found["v_rmse"] == pytest.approx(0.4)
+    assert found["a_rmse"] == pytest.approx(0)
+    assert found["v_sagr"] == 1
