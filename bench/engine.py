@@ -21,7 +21,7 @@ from bench.scoring import Group, Settings, fingerprint, make_extraction, score_g
 from bench.statistics import empty_row, row_of, score_from_record
 from bench.store import Journal, RunFolder, plain_json
 from bench.suites.sample import Sample, SampleList
-from vfa.errors import VFAError
+from vfa.errors import InputError, VFAError
 
 OVERWRITE = ("never", "missing", "always")
 GROUP_SIZE = 8
@@ -76,7 +76,7 @@ def evaluate(
     if ranks.leads:
         on_plan(plan)
     settings = replace(options.settings, metrics=tuple(metric.id() for metric in plan.runnable))
-    folder = RunFolder(options.out, lock=ranks.leads)
+    folder = _open_folder(options.out, ranks)
     try:
         ranks.barrier()
         known = {} if options.overwrite == "always" else _known(folder)
@@ -119,6 +119,19 @@ def evaluate(
         return outcome
     finally:
         folder.close()
+
+
+def _open_folder(path: Path, ranks: Ranks) -> RunFolder:
+    """Opens the output folder on every rank, or fails on every rank, so that none waits for one that has gone."""
+    folder, reason = None, None
+    try:
+        folder = RunFolder(path, lock=ranks.leads)
+    except VFAError as error:
+        reason = error
+    failed = ranks.total(int(folder is None))
+    if folder is None or failed:
+        raise reason or InputError("another rank cannot use the output folder", path=path)
+    return folder
 
 
 def make_groups(samples: Sequence[Sample]) -> list[Group]:
