@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vfa.errors import InputError, MeshError
-from vfa.render import Appearance, Camera, Light, MeshRenderer, frame_mesh, render_mesh, render_views
+from vfa.render import Appearance, Camera, Light, MeshRenderer, frame_mesh, render_mesh
 
 QUAD = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
 QUAD_TRIANGLES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -251,16 +251,21 @@ def test_renderer_is_reusable_and_equals_one_shot():
         np.testing.assert_array_equal(renderer.render_maps(vertices).depth, kept.depth)
 
 
-def test_views_rendered_together_equal_views_rendered_alone():
+@pytest.mark.parametrize("supersample", [1, 2])
+def test_number_of_threads_changes_nothing(monkeypatch, supersample):
     import trimesh
 
     knot = trimesh.creation.torus(1, 0.4)
-    camera = frame_mesh(knot.vertices, width=90, height=70)
-    renderers = [MeshRenderer(knot.faces, Appearance(), camera.orbited(angle)) for angle in (0, 40, 80)]
-    for _ in range(5):
-        together = render_views(renderers, knot.vertices)
-        for picture, renderer in zip(together, renderers, strict=True):
-            np.testing.assert_array_equal(picture, renderer.render_color(knot.vertices))
+    camera = Camera((0, 0.2, 1.35), focal=120, principal=(75, 85), width=150, height=170)  # partly behind the camera
+    monkeypatch.setattr("vfa.render.bands.SMALLEST_BAND", 16)
+    pictures = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        seen = MeshRenderer(knot.faces, Appearance(), camera, supersample=supersample).render(knot.vertices)
+        pictures.append((seen.color, seen.triangle, seen.barycentric))
+    for other in pictures[1:]:
+        for one, two in zip(pictures[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 def test_maps_are_independent_of_colour_and_supersampling():

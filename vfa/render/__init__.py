@@ -4,7 +4,7 @@ from vfa.render.appearance import Appearance
 from vfa.render.camera import Camera, frame_mesh
 from vfa.render.light import Light
 from vfa.render.rasterizer import Raster, rasterize
-from vfa.render.scene import MeshRenderer, Rendered, Renderer, create_renderer, render_mesh, render_views
+from vfa.render.scene import MeshRenderer, Rendered, Renderer, create_renderer, render_mesh
 
 __all__ = [
     "Appearance",
@@ -18,5 +18,4 @@ __all__ = [
     "frame_mesh",
     "rasterize",
     "render_mesh",
-    "render_views",
 ]

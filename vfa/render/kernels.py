@@ -157,9 +157,9 @@ def _is_transparent(t, g0, g1, g2, alpha_level, texels, levels, clamp, uv):
 
 
 @_compiled
-def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv):
+def _plot_crossing(top, bottom, screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv):
     """Draw a triangle that reaches behind the near plane: bound its visible part, then test pixels homogeneously."""
-    height, width = invz.shape
+    width = invz.shape[1]
     lo_x, lo_y, hi_x, hi_y = np.inf, np.inf, -np.inf, -np.inf
     for corner in range(3):
         a, b = triangles[t, corner], triangles[t, (corner + 1) % 3]
@@ -174,7 +174,7 @@ def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, t
             lo_x, hi_x, lo_y, hi_y = min(lo_x, x), max(hi_x, x), min(lo_y, y), max(hi_y, y)
     p = _crossing(screen, factor, triangles[t, 0], triangles[t, 1], triangles[t, 2])
     x_first, x_last = int(max(0.0, np.ceil(lo_x - 0.5))), int(min(width - 1.0, np.floor(hi_x - 0.5)))
-    y_first, y_last = int(max(0.0, np.ceil(lo_y - 0.5))), int(min(height - 1.0, np.floor(hi_y - 0.5)))
+    y_first, y_last = int(max(float(top), np.ceil(lo_y - 0.5))), int(min(bottom - 1.0, np.floor(hi_y - 0.5)))
     for y in range(y_first, y_last + 1):
         for x in range(x_first, x_last + 1):
             px, py = x + 0.5, y + 0.5
@@ -191,22 +191,27 @@ def _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, t
 
 
 @_compiled
-def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level, texels, levels, clamp, uv):
+def visibility(
+    top, bottom, snapped, screen, factor, near, triangles, invz, tri, alpha_level, texels, levels, clamp, uv
+):
     """Z-buffer: fill invz float32 `[H, W]` (0 = none) and tri int32 `[H, W]` (-1 = none) with the nearest triangle.
 
+    Only rows top to bottom - 1 are touched; what they get does not depend on how the rows are shared out.
     alpha_level int32 `[F]`: texture level whose alpha cuts the triangle, -1 for opaque; empty if nothing is cut.
     A triangle of negative alpha_level -2 is not drawn at all.
     """
-    height, width = invz.shape
-    invz[:] = 0
-    tri[:] = -1
+    width = invz.shape[1]
+    invz[top:bottom] = 0
+    tri[top:bottom] = -1
     cut = alpha_level.shape[0] > 0
     for t in range(triangles.shape[0]):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         w0, w1, w2 = snapped[i, 2], snapped[j, 2], snapped[k, 2]
         if not (w0 > 0 and w1 > 0 and w2 > 0):
             if w0 + w1 + w2 > 0 and not (cut and alpha_level[t] == -2):
-                _plot_crossing(screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv)
+                _plot_crossing(
+                    top, bottom, screen, triangles, t, factor, near, invz, tri, alpha_level, texels, levels, clamp, uv
+                )
             continue
         x0, x1, x2 = snapped[i, 0], snapped[j, 0], snapped[k, 0]
         x_first = max(0.0, np.ceil(min(x0, x1, x2) - 0.5))
@@ -215,8 +220,8 @@ def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level,
             continue
         y0, y1, y2 = snapped[i, 1], snapped[j, 1], snapped[k, 1]
         y_first = max(0.0, np.ceil(min(y0, y1, y2) - 0.5))
-        y_last = min(height - 1.0, np.floor(max(y0, y1, y2) - 0.5))
-        if y_first > y_last or (cut and alpha_level[t] == -2):
+        y_last = min(bottom - 1.0, np.floor(max(y0, y1, y2) - 0.5))
+        if y_first > y_last or y_last < top or (cut and alpha_level[t] == -2):
             continue
         ox, oy = x_first + 0.5, y_first + 0.5  # the first pixel centre is the origin: small numbers stay exact
         x0, x1, x2, y0, y1, y2 = x0 - ox, x1 - ox, x2 - ox, y0 - oy, y1 - oy, y2 - oy
@@ -236,7 +241,7 @@ def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level,
         c2 -= 0.0 if a2 > 0 or (a2 == 0 and b2 > 0) else HAIR
         column, row = int(x_first), int(y_first)
         n_columns, n_rows = int(x_last) - column + 1, int(y_last) - row + 1
-        for y in range(n_rows):
+        for y in range(max(0, top - row), n_rows):
             e0, e1, e2, inverse = b0 * y + c0, b1 * y + c1, b2 * y + c2, w_y * y + w_c
             for x in range(n_columns):
                 if e0 >= 0 and e1 >= 0 and e2 >= 0:
@@ -250,11 +255,10 @@ def visibility(snapped, screen, factor, near, triangles, invz, tri, alpha_level,
 
 
 @_compiled
-def resolve(snapped, screen, triangles, tri, depth, barycentric):
-    """Fill depth float32 `[H, W]` (NaN none) and perspective-correct barycentrics `[H, W, 3]` from the triangle map."""
-    height, width = tri.shape
-    for y in range(height):
-        for x in range(width):
+def resolve(top, bottom, snapped, screen, triangles, tri, depth, barycentric):
+    """From the triangle map, in rows top to bottom - 1: depth `[H, W]` (NaN none) and barycentrics `[H, W, 3]`."""
+    for y in range(top, bottom):
+        for x in range(tri.shape[1]):
             t = tri[y, x]
             if t < 0:
                 depth[y, x] = np.nan
@@ -322,16 +326,16 @@ def _light(
 
 @_compiled
 def shade(
-    snapped, screen, factor, triangles, tri, normals, vertex_colors, uv,
+    top, bottom, snapped, screen, factor, triangles, tri, normals, vertex_colors, uv,
     material, base, first_level, level_count, texels, levels, clamp,
     unlit, white, polynomial, directions, intensities, specular, shininess, halfway, background, image,
 ):  # fmt: skip
-    """Fill image uint8 `[H, W, 3]` from the samples of tri `[f H, f W]`, the mean of f x f for each pixel.
+    """Fill rows top to bottom - 1 of image uint8 `[H, W, 3]` with the mean of f x f samples of tri `[f H, f W]`.
 
     polynomial float64 `[4 or 9, 3]`; white: all channels of the light are equal; halfway float64 `[3]`: unit vector
     between the first lamp and the viewer.
     """
-    height, width = image.shape[0], image.shape[1]
+    width = image.shape[1]
     step = tri.shape[1] // width
     count = step * step
     share = 255.0 / count
@@ -339,7 +343,7 @@ def shade(
     for n in range(count):  # back and forth, so that neighbours follow one another
         oy[n] = n // step
         ox[n] = n % step if oy[n] % 2 == 0 else step - 1 - n % step
-    for y in range(height):
+    for y in range(top, bottom):
         for x in range(width):
             red, green, blue = 0.0, 0.0, 0.0
             n = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfa.errors import MeshError
+from vfa.render.bands import over_bands
 
 NEAR_RATIO = 1e-4  # near plane over the farthest vertex, where the caller names none
 
@@ -58,7 +59,7 @@ def rasterize(
     snapped = np.empty((len(screen), 3))
     kernels.snap(screen, near, 1.0, snapped)
     inverse, index = np.empty((height, width), np.float32), np.empty((height, width), np.int32)
-    kernels.visibility(snapped, screen, 1.0, near, triangles, inverse, index, *no_alpha())
+    over_bands(kernels.visibility, height, snapped, screen, 1.0, near, triangles, inverse, index, *no_alpha())
     return resolve(snapped, screen, triangles, index)
 
 
@@ -67,7 +68,7 @@ def resolve(snapped: np.ndarray, screen: np.ndarray, triangles: np.ndarray, inde
     from vfa.render import kernels
 
     depth, barycentric = np.empty(index.shape, np.float32), np.empty((*index.shape, 3), np.float32)
-    kernels.resolve(snapped, screen, triangles, index, depth, barycentric)
+    over_bands(kernels.resolve, len(index), snapped, screen, triangles, index, depth, barycentric)
     return Raster(depth, index, barycentric)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +9,7 @@ import numpy as np
 
 from vfa.errors import InputError, MeshError
 from vfa.render.appearance import Appearance
+from vfa.render.bands import over_bands
 from vfa.render.camera import Camera
 from vfa.render.light import Light
 from vfa.render.rasterizer import Raster, check_triangles, near_plane, resolve
@@ -131,7 +129,8 @@ class MeshRenderer:
 
         s = self._surface
         kernels.snap(self._screen, self._near, factor, self._snapped)
-        kernels.visibility(
+        over_bands(
+            kernels.visibility, len(index),
             self._snapped, self._screen, factor, self._near, self._triangles, inverse, index,
             s.alpha_level, s.texels, s.levels, s.clamp, s.uv,
         )  # fmt: skip
@@ -146,7 +145,8 @@ class MeshRenderer:
         if not light.unlit:
             kernels.vertex_normals(vertices, self._triangles, self._normals)
         image = np.empty((self.camera.height, self.camera.width, 3), np.uint8)
-        kernels.shade(
+        over_bands(
+            kernels.shade, len(image),
             self._snapped, self._screen, factor, self._triangles, self._index, self._normals, s.vertex_colors, s.uv,
             s.material, s.base, s.first_level, s.level_count, s.texels, s.levels, s.clamp,
             light.unlit, light.is_white, light.terms, light.directions, light.intensities,
@@ -212,17 +212,6 @@ def render_mesh(
         triangles, appearance, camera, renderer=renderer, light=light, supersample=supersample, background=background
     )
     return backend.render(vertices)
-
-
-def render_views(renderers: Sequence[Renderer], vertices: np.ndarray) -> list[np.ndarray]:
-    """The pictures uint8 `[H, W, 3]` of several renderers for vertices float32 `[V, 3]`.
-
-    CPU renderers run on as many cores as there are: their compiled loops let other threads work.
-    """
-    if len(renderers) < 2 or not all(isinstance(renderer, MeshRenderer) for renderer in renderers):
-        return [renderer.render_color(vertices) for renderer in renderers]
-    with ThreadPoolExecutor(min(len(renderers), os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda renderer: renderer.render_color(vertices), renderers))
 
 
 def background_image(background: Background, camera: Camera) -> np.ndarray:
