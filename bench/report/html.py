@@ -33,6 +33,8 @@ def render(report: Report, *, published: bool, pictures: bool) -> str:
             for title, some in report.grouped()
         ],
         plots=[plot for line in _first_known(report.lines) if (plot := _plots(report, line, colour))],
+        ordered=_first_known(report.lines),
+        per_video=_per_video(report),
         worst=worst_frames(report) if pictures else [],
         strips=strips(report) if pictures else list[Strip](),
         faults=[(v["label"], v["video"], text) for run in report.runs for v in run.videos for text in v["faults"]],
@@ -93,6 +95,20 @@ def _thick(values: np.ndarray) -> np.ndarray:
     if gaps.min() > 1 and gaps.max() == gaps.min():
         return np.interp(np.arange(len(values)), seen, values[seen])
     return values
+
+
+def _per_video(report: Report) -> list[dict[str, Any]]:
+    """A row for each sample: the values of all metrics in the order of `_first_known`, with the reason of a gap."""
+    rows = []
+    for run in report.runs:
+        for video in run.videos:
+            cells = []
+            for line in _first_known(report.lines):
+                belongs = video["label"] in line.cells
+                score = video["scores"].get(line.id.split("@")[0], {}) if belongs else {}
+                cells.append((score.get("value"), score.get("reason", "")))
+            rows.append({"label": video["label"], "video": video["video"], "cells": cells})
+    return rows
 
 
 def _alignments(report: Report) -> list[dict[str, Any]]:
