@@ -154,9 +154,8 @@ class LandmarkMotion:
     def _lip_gap(self, frame: Expression) -> np.ndarray:
         assert self.rig.mouth is not None
         rest = self.rig.mouth.opening @ self.rig.axes[1]
-        return np.maximum(
-            rest + self.options.strength * self.scale * self.gains.lip_gap * (frame.lip_gap - self.neutral.lip_gap), 0.0
-        )
+        change = self.options.strength * self.scale * self.gains.lip_gap * (frame.lip_gap - self.neutral.lip_gap)
+        return np.maximum(rest + change, np.minimum(rest, 0.0))  # lips that overlap at rest may stay so
 
 
 def _carry(rig: Rig, frontal: np.ndarray) -> np.ndarray:
