@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.report.compare import comparisons
 from bench.report.model import MetricLine, Report, arrow, number, published_tables
 from bench.report.pictures import WORST_METRICS, Strip, strips, worst_frames
 from bench.report.svg import axis, intervals, lines
@@ -35,6 +36,7 @@ def render(report: Report, *, published: bool, pictures: bool) -> str:
         plots=[plot for line in _first_known(report.lines) if (plot := _plots(report, line, colour))],
         ordered=_first_known(report.lines),
         per_video=_per_video(report),
+        comparisons=comparisons(report),
         worst=worst_frames(report) if pictures else [],
         strips=strips(report) if pictures else list[Strip](),
         faults=[(v["label"], v["video"], text) for run in report.runs for v in run.videos for text in v["faults"]],

@@ -7,6 +7,7 @@ import io
 import re
 from typing import Any
 
+from bench.report.compare import comparisons
 from bench.report.model import MetricLine, Report, arrow, number, published_tables
 
 LATEX_SPECIAL = {
@@ -36,6 +37,15 @@ def markdown(report: Report, *, published: bool) -> str:
         "Coverage in per cent of frames where not all counted.",
         "",
     ]
+    pairs = comparisons(report)
+    if pairs:
+        head = ["metric", "better", "than", "videos", "difference", "95 %", "p (Wilcoxon, uncorrected)"]
+        out += ["## Which differences hold", "", _line(head), _rule(len(head))]
+        for c in pairs:
+            interval = f"{number(c.low, 3)} to {number(c.high, 3)}"
+            cells = [c.line.id, c.better, c.worse, str(c.n), number(c.difference), interval, f"{c.p:.2g}"]
+            out.append(_line(cells))
+        out.append("")
     costs = warp_costs(report)
     if costs:
         names = list(next(iter(costs.values())))
