@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.distributed import Ranks, launch
 from bench.features.reader import VideoReader
 from bench.metrics import rows
 from bench.metrics.base import Metric, VideoScore
 from bench.metrics.rows import Merged, merge_rows
+from bench.metrics.sets import SetMetric
 from bench.plan import Plan, make_plan
 from bench.pool import run_jobs
 from bench.records import failed_record
 from bench.results import Options, Outcome, write_results
 from bench.scoring import Group, Settings, fingerprint, make_extraction, score_group
 from bench.statistics import empty_row, row_of, score_from_record
-from bench.store import Journal, RunFolder, plain_json
+from bench.store import Journal, RunFolder, plain_json, sets_path
 from bench.suites.sample import Sample, SampleList
 from vfa.errors import InputError, VFAError
 
@@ -237,10 +240,26 @@ def merge(
             merged = _gathered(metric, scored, ranks)
             if ranks.leads:
                 scores = [everything[k]["scores"][metric.id()] for k in index if k[0] == method]
-                table.append(row_of(metric, method, merged, scores, options.seed, suffix))
+                pool = _pool_of_sets(metric, found, everything, options.out)
+                table.append(row_of(metric, method, merged, scores, options.seed, suffix, pool))
         if ranks.leads:
             table += [empty_row(m, method, n_videos, plan.unavailable[m.id()]) for m in _unavailable(plan)]
     return table
+
+
+def _pool_of_sets(
+    metric: Metric, found: SampleList, everything: Mapping[tuple[str, str], dict[str, Any]], out: Path
+) -> Callable[[np.ndarray], float] | None:
+    """How a metric of feature sets makes its pooled value from the videos with given indices; None for others."""
+    if not isinstance(metric, SetMetric):
+        return None
+
+    def pool(index: np.ndarray) -> float:
+        samples = [found.samples[i] for i in index]
+        records = [everything[sample.method, sample.id] for sample in samples]
+        return metric.pool_files(sets_path(out, record["arrays"]) for record in records)
+
+    return pool
 
 
 def _gathered(metric: Metric, scored: Sequence[tuple[int, VideoScore]], ranks: Ranks) -> Merged:

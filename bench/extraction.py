@@ -157,7 +157,7 @@ class Extraction:
                 pairing.errors[name] = reason_of(pair.errors[name])
                 self.record(where, name, pairing.errors[name])
                 continue
-            self.store.save(pairing.key(video, truth), name, str(metric.version), {"values": values[name]})
+            self.store.save(pairing.key(video, truth), name, version_of(metric), {"values": values[name]})
             pairing.values[name] = values[name]
             self.record(where, name, "")
 

@@ -28,6 +28,7 @@ class StreamedMetric(Extractor):
         self.metric = metric
         self.name = f"metric:{metric.id()}"  # type: ignore[misc]
         self.version = metric.version  # type: ignore[misc]
+        self.weights = metric.weights  # type: ignore[misc]
         self.needs = metric.needs  # type: ignore[misc]
         self.provides = (self.name,)  # type: ignore[misc]
 
@@ -65,12 +66,12 @@ def video_features(metrics: Iterable[Metric]) -> set[str]:
     return names
 
 
-def version_of(extractor: Extractor) -> str:
-    """Version of an extractor, with the content of its weights."""
+def version_of(source: Extractor | Metric) -> str:
+    """Version of an extractor or a streamed metric, with the content of its weights."""
     from bench.weights import require
 
-    parts = [str(extractor.version)]
-    parts += [file_hash(require(key))[:12] for key in extractor.weights]
+    parts = [str(source.version)]
+    parts += [file_hash(require(key))[:12] for key in source.weights]
     return "-".join(parts)
 
 
@@ -181,7 +182,7 @@ class Pairing:
         """Takes what the store has."""
         for metric in self.metrics:
             name = f"metric:{metric.id()}"
-            arrays = store.load(self.key(prediction, truth), name, str(metric.version))
+            arrays = store.load(self.key(prediction, truth), name, version_of(metric))
             if arrays is not None:
                 self.values[name] = arrays["values"]
 

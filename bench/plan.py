@@ -11,7 +11,7 @@ from bench.inputs import is_sound, wanted_extractors
 from bench.metrics.base import Metric
 from bench.metrics.registry import all_metrics, create_metric
 from bench.suites.sample import Sample, SampleList
-from bench.weights import entry, find
+from bench.weights import entry, find, folder, problem
 from vfa.errors import InputError, VFAError
 
 LOOKED_AT = 50
@@ -65,11 +65,17 @@ def choose_metrics(names: Sequence[str], align: str) -> list[Metric]:
 def why_unavailable(metric: Metric, samples: Sequence[Sample]) -> str:
     """What a metric misses for all of the samples; empty when it can run."""
     for key in metric.weights:
-        if find(key) is None:
-            item = entry(key)
-            return f"needs {item.file} ({item.source}); bench weights fetch {key}"
+        path, item = find(key), entry(key)
+        how = f"bench weights fetch {key}" if item.url else item.steps or f"copy it to {folder()}"
+        if path is None:
+            return f"needs {item.file} ({item.source}); {how}"
+        wrong = problem(path)
+        if wrong:
+            return f"needs {item.file}, and {path} is not it: {wrong}; delete it, then: {how}"
     if metric.paired and all(sample.truth is None for sample in samples):
         return "needs a ground truth; give --gt"
+    if metric.sourced and all(sample.source is None for sample in samples):
+        return "needs source images; this layout names none"
     meshes = [sample.is_mesh for sample in samples]
     if "vertices" in metric.needs and not any(meshes):
         return "scores vertex sequences (.npy, .npz), and these are videos"

@@ -21,7 +21,7 @@ from bench.mesh_scoring import score_mesh
 from bench.metrics.base import Metric, PerFrameMetric, VideoScore
 from bench.metrics.registry import create_metric
 from bench.records import reason_of, sample_record, score_record
-from bench.store import FeatureStore, file_hash, slug, text_hash, write_arrays
+from bench.store import FeatureStore, file_hash, sets_path, slug, text_hash, write_arrays
 from bench.suites.sample import Sample
 from bench.weights import require
 from vfa.errors import InputError, VFAError
@@ -149,6 +149,7 @@ class _Scorer:
         """Scores of the sample as they are kept in the journal."""
         scores: dict[str, Any] = {}
         frames: dict[str, np.ndarray] = {}
+        sets: dict[str, np.ndarray] = {}
         self.faults = [f"{name}: {why}" for name, why in self.video.errors.items()]
         self.faults += [f"truth {name}: {why}" for name, why in (self.truth.errors if self.truth else {}).items()]
         self.faults += [f"{name}: {why}" for name, why in (self.pairing.errors if self.pairing else {}).items()]
@@ -166,11 +167,14 @@ class _Scorer:
                 entry["reference"] = self._reference(metric, sound, silent)
             if score.frames is not None:
                 frames[metric.id()] = score.frames
+            sets |= score.sets or {}
         if base is not None:
             frames["times"] = (base.truth or base.prediction).times
             frames["pairs"] = (warped or base).pairs
         arrays = f"frames/{slug(self.sample.method)}/{slug(self.sample.id)}.npz"
         write_arrays(out / arrays, frames)
+        if sets:
+            write_arrays(sets_path(out, arrays), sets)
         status = "failed" if self.video.blocked() else "partial" if self.faults else "ok"
         return sample_record(self.sample, status, scores, self.faults, arrays, report, self._warnings())
 
@@ -195,7 +199,7 @@ class _Scorer:
     def _features(self, pairing: Pairing | None, sound: dict[str, np.ndarray]) -> SampleFeatures | None:
         if self.video.blocked() or self.video.times is None:
             return None
-        features = SampleFeatures(self.sample.id, self.video.features(), audio=sound)
+        features = SampleFeatures(self.sample.id, self.video.features(), audio=sound, source=self.sample.source)
         if self.truth is not None and not self.truth.blocked() and self.truth.times is not None and pairing is not None:
             features.truth = self.truth.features()
             features.pairs = pairs_of(self.video, self.truth, pairing)

@@ -58,7 +58,13 @@ def describe(metric: Metric) -> dict[str, Any]:
 
 
 def row_of(
-    metric: Metric, method: str, merged: Merged, scores: Sequence[Mapping[str, Any]], seed: int, suffix: str = ""
+    metric: Metric,
+    method: str,
+    merged: Merged,
+    scores: Sequence[Mapping[str, Any]],
+    seed: int,
+    suffix: str = "",
+    pool_sets: Callable[[np.ndarray], float] | None = None,
 ) -> dict[str, Any]:
     """One row of the results.
 
@@ -66,13 +72,19 @@ def row_of(
         metric: with its `pool`. method: what was scored. merged: rows of all videos (see bench.metrics.rows).
         scores: their records, for reasons, details and the truth's own values.
         seed: of the bootstrap. suffix: added to the id (`@dtw(...)`).
+        pool_sets: for metrics of feature sets, the pooled value of the videos with these indices; such a value has no
+            interval, since every draw would cost as much as the value itself.
     """
     known = np.isfinite(merged.value)
     values, statistics = merged.value[known], merged.statistics[known]
     n = int(known.sum())
-    pooled = metric.pool(statistics) if n else math.nan
-    mean = float(values.mean()) if n else math.nan
+    pooled = math.nan
+    if n:
+        pooled = pool_sets(merged.index[known]) if pool_sets else metric.pool(statistics)
+    single = pool_sets is not None and metric.pooled_only
+    mean = float(values.mean()) if n and not single else math.nan
     seeds = seed_of(seed, method, metric.id())
+    spread = None if pool_sets else bootstrap(lambda draw: metric.pool(statistics[draw]), n, seeds)
     frames, missing = int(merged.frames.sum()), int(merged.missing.sum())
     reasons = sorted({str(score["reason"]) for score in scores if score["reason"]})
     row = describe(metric)
@@ -82,8 +94,10 @@ def row_of(
         "method": method,
         "value": pooled,
         "aggregation": "pooled",
-        "pooled": _with_interval(pooled, bootstrap(lambda draw: metric.pool(statistics[draw]), n, seeds)),
-        "video_mean": _with_interval(mean, bootstrap(lambda draw: float(values[draw].mean()), n, seeds)),
+        "pooled": _with_interval(pooled, spread),
+        "video_mean": _with_interval(
+            mean, None if single else bootstrap(lambda draw: float(values[draw].mean()), n, seeds)
+        ),
         "n_videos": n,
         "n_videos_total": len(merged.value),
         "n_frames": frames,

@@ -146,6 +146,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
+def sets_path(out: Path, arrays: str) -> Path:
+    """Where the feature sets of a sample are kept, given the path of its per-frame arrays in the results' folder."""
+    return out / "sets" / Path(arrays).relative_to("frames")
+
+
 class Journal:
     """A file of JSON lines, each on the disk before the next step; a half-written last line is cut off on opening."""
 

@@ -27,6 +27,8 @@ au             dict: column -> float64 [T]  OpenFace table (column names strippe
 va             dict: column -> float64 [T]  columns `valence` and `arousal`
 vertices       float32 [T,V,3]              vertex sequence
 ============== ============================ =====================================================================
+
+Features of networks (unavailable without their weights) are listed in the modules `network_*` beside this one.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -182,6 +185,7 @@ class SampleFeatures:
             `trim` and `resample` each frame of the truth appears at most once; under `dtw` N may exceed both lengths.
         pair: per-pair features [N,...] (values of streamed paired metrics).
         audio: features of the sound that belongs to the prediction; empty when there is none.
+        source: picture from which the prediction was made, where the layout names one.
     """
 
     id: str
@@ -190,6 +194,7 @@ class SampleFeatures:
     pairs: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     pair: dict[str, np.ndarray] = field(default_factory=dict)
     audio: dict[str, np.ndarray] = field(default_factory=dict)
+    source: Path | None = None
 
     @property
     def rate(self) -> Fraction:

@@ -13,7 +13,7 @@ from vfa.errors import InputError
 
 STREAMED = ("frames", "planes")
 TABLES = ("au", "va", "vertices")
-PLUMBING = {"base", "registry"}
+PLUMBING = {"base", "network_base", "registry"}
 
 _extractors: dict[str, type[Extractor]] = {}
 _providers: dict[str, str] = {}

@@ -26,6 +26,8 @@ class VideoScore:
             (sum of the finite frames, their count), or (value, 1) where there are no frames.
         details: further numbers worth keeping (per-axis values, match rate, lag); averaged over videos in the results.
         reason: why value is NaN.
+        sets: feature sets [N,D] by name, for metrics whose pooled value is made of the sets of all videos (see
+            `bench.metrics.sets`); the engine keeps them beside the per-frame values.
     """
 
     value: float
@@ -35,6 +37,7 @@ class VideoScore:
     statistics: Sequence[float] | None = None
     details: dict[str, float] = field(default_factory=dict)
     reason: str = ""
+    sets: dict[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         self.value = float(self.value)
@@ -67,9 +70,11 @@ class Metric:
         range: lowest and highest possible value. unit: "dB", "px", "" ...
         needs: names of features (bench/features/base.py), of both videos when `paired`, else of the prediction.
         paired: compares with a ground truth. warpable: may be used under `--align dtw`.
+        sourced: compares with the source image.
         definition: one or two sentences with the formula. reference: paper or public code that defines it.
         minimal_n: frames (videos for set metrics) under which the number is not trustworthy; the report flags it.
         comparable: may stand beside numbers of papers; False for every `_lite` and own definition.
+        pooled_only: one video alone gives no meaningful number, so no mean over videos is reported.
         weights: keys of the weights manifest without which it is unavailable; find a file by `self.weight(key)`.
         version: raise it when the numbers change; it is part of the cache's key.
     """
@@ -83,11 +88,13 @@ class Metric:
     unit: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ()
     paired: ClassVar[bool] = True
+    sourced: ClassVar[bool] = False
     warpable: ClassVar[bool] = False
     definition: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     minimal_n: ClassVar[int] = 1
     comparable: ClassVar[bool] = True
+    pooled_only: ClassVar[bool] = False
     weights: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,9 +34,10 @@ class DiversityLite(Metric):
     needs, paired, comparable, minimal_n = ("pose",), False, False, 25
     definition = "standard deviation over time of yaw, pitch and roll by PnP, mean over the three"
     reference = "after SadTalker, Zhang et al., CVPR 2023 (there Hopenet)"
+    pose: ClassVar[str] = "pose"
 
     def measure(self, sample: SampleFeatures) -> VideoScore:
-        pose = sample.prediction["pose"]
+        pose = sample.prediction[self.pose]
         if len(pose) == 0:
             return VideoScore.missing("no frames")
         seen = frames_with(pose)
@@ -66,12 +68,13 @@ class BeatAlignLite(Metric):
         " at 25 fps, sigma 3 frames"
     )
     reference = "Bailando, Siyao et al., CVPR 2022 (beat_align_score), on PnP head angles and spectral-flux onsets"
+    pose: ClassVar[str] = "pose"
 
     def __init__(self, sigma_sec: float = BEAT_SIGMA_FRAMES / RATE) -> None:
         self.sigma_sec = sigma_sec
 
     def measure(self, sample: SampleFeatures) -> VideoScore:
-        pose, times = sample.prediction["pose"], sample.prediction.times
+        pose, times = sample.prediction[self.pose], sample.prediction.times
         seen = frames_with(pose)
         missing = int((~seen).sum())
         if seen.sum() < 3:

@@ -61,7 +61,7 @@ from bench.metrics.base import Metric
 from vfa.errors import InputError
 
 ENTRY_POINT_GROUP = "bench.metrics"
-PLUMBING = {"base", "functional", "registry", "rows", "state"}
+PLUMBING = {"base", "functional", "registry", "rows", "sets", "state"}
 
 _metrics: dict[str, type[Metric]] = {}
 _names: dict[str, str] = {}

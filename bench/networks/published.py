@@ -51,7 +51,7 @@ def open_network(name: str, *, key: str = "", device: str = "cpu") -> LoadedNetw
     return _opened(name, path, path.stat().st_mtime_ns, entry.known_hash, device)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _opened(name: str, path: Path, modified: int, known_hash: str, device: str) -> LoadedNetwork:
     parts = []
     if name in _BUNDLED_HEADS:

@@ -1,0 +1,252 @@
+"""Identity, emotion, expression and pose by the networks that define them, and the head's motion by Hopenet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bench.features.base import SampleFeatures
+from bench.metrics.affect import AffectRmse, AffectSagr
+from bench.metrics.base import Metric, PerFrameMetric, VideoScore
+from bench.metrics.head_motion import BeatAlignLite, DiversityLite
+from bench.metrics.registry import register_metric
+from bench.metrics.scores import clip_score, frame_score, frames_with
+from vfa.errors import InputError
+
+Features = Mapping[str, Any]
+NO_FACE = "no face in any frame on both sides"
+DEEP3D = ("deep3d", "deep3d_landmarks")
+
+
+def cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cosine of rows `[N, D]`, in -1..1; NaN where a row has one."""
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
+    return np.clip((first * second).sum(axis=-1) / np.maximum(lengths, 1e-12), -1.0, 1.0)
+
+
+class FeatureCosine(PerFrameMetric):
+    """Mean cosine of one feature of paired frames."""
+
+    higher_is_better, range = True, (-1.0, 1.0)
+    paired, warpable = True, True
+
+    def values(self, prediction: Features, truth: Features | None) -> np.ndarray:
+        assert truth is not None
+        return cosine(prediction[self.needs[0]], truth[self.needs[0]])
+
+    def why_missing(self, n: int) -> str:
+        return NO_FACE if n else super().why_missing(n)
+
+
+@register_metric
+class CsimAligned(FeatureCosine):
+    """Identity kept against the ground truth, faces aligned."""
+
+    name, variant, default = "csim", "aligned", True
+    needs, weights = ("arcface",), ("arcface",)
+    definition = "mean over frames of the cosine of ArcFace IResNet-100 embeddings of faces aligned by five points"
+    reference = "Deng et al., CVPR 2019; correct practice of insightface"
+
+
+@register_metric
+class CsimVico(FeatureCosine):
+    """The same of whole frames, as ViCo's challenge computes it."""
+
+    name, variant = "csim", "vico"
+    needs, weights = ("arcface_whole",), ("arcface",)
+    definition = "mean over frames of the cosine of ArcFace embeddings of whole frames squeezed to 112x112"
+    reference = "ViCo challenge, TalkingHeadMetrics: compute_csim.py (no alignment: the background counts)"
+
+    def why_missing(self, n: int) -> str:
+        return PerFrameMetric.why_missing(self, n)
+
+
+@register_metric
+class CsimSource(Metric):
+    """Identity kept against the picture from which the video was made."""
+
+    name, variant = "csim", "source"
+    higher_is_better, range = True, (-1.0, 1.0)
+    needs, weights, paired, sourced = ("arcface",), ("arcface",), False, True
+    definition = "mean over frames of the cosine of aligned ArcFace embeddings of the frame and of the source image"
+    reference = "one-shot talking-head papers"
+
+    def measure(self, sample: SampleFeatures) -> VideoScore:
+        embeddings = sample.prediction["arcface"]
+        if sample.source is None:
+            return VideoScore.missing("no source image", len(embeddings))
+        own = embed_picture(sample.source)
+        if own is None:
+            return VideoScore.missing(f"no face in the source image {sample.source.name}", len(embeddings))
+        return frame_score(cosine(embeddings, own[None]), reason="no face in any frame")
+
+
+def embed_picture(path: Path) -> np.ndarray | None:
+    """ArcFace embedding float32 [512] of the largest face of a picture; None where there is none.
+
+    Raises:
+        InputError: it is no readable picture.
+    """
+    import cv2
+
+    from bench.features.network_base import device, open_on_device
+    from bench.features.network_faces import aligned_input
+    from vfa.face.landmarks import FaceLandmarker
+    from vfa.face.topology import IBUG68
+
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError("the source image cannot be read", path=path, expected="a picture")
+    image = np.ascontiguousarray(image[..., ::-1])
+    with FaceLandmarker(static=True) as landmarker:
+        face = landmarker.detect(image)
+    given = None if face is None else aligned_input(image, face.points[list(IBUG68), :2])
+    if given is None:
+        return None
+    return np.asarray(open_on_device("arcface_iresnet100")(given.to(device()))["embedding"][0].cpu())
+
+
+class NetworkAffect:
+    """Valence and arousal by EmoNet in place of a table."""
+
+    series: ClassVar[int]
+
+    def pair(self, sample: SampleFeatures) -> tuple[np.ndarray, np.ndarray]:
+        """Both series `[N]`, aligned; NaN where a frame has no face."""
+        prediction, truth = sample.aligned("emotion")
+        return prediction[:, self.series].astype(np.float64), truth[:, self.series].astype(np.float64)
+
+
+class _Emonet(NetworkAffect):
+    variant: ClassVar[str] = "emonet"
+    needs: ClassVar[tuple[str, ...]] = ("emotion",)
+    weights: ClassVar[tuple[str, ...]] = ("emonet_8",)
+    minimal_n: ClassVar[int] = 25
+
+
+@register_metric
+class ValenceRmseEmonet(_Emonet, AffectRmse):
+    """RMSE of EmoNet's valence."""
+
+    name, column, series = "v_rmse", "valence", 0
+
+
+@register_metric
+class ArousalRmseEmonet(_Emonet, AffectRmse):
+    """RMSE of EmoNet's arousal."""
+
+    name, column, series = "a_rmse", "arousal", 1
+
+
+@register_metric
+class ValenceSagrEmonet(_Emonet, AffectSagr):
+    """Sign agreement of EmoNet's valence."""
+
+    name, column, series = "v_sagr", "valence", 0
+
+
+@register_metric
+class ArousalSagrEmonet(_Emonet, AffectSagr):
+    """Sign agreement of EmoNet's arousal."""
+
+    name, column, series = "a_sagr", "arousal", 1
+
+
+@register_metric
+class Esd(FeatureCosine):
+    """Likeness of the emotion."""
+
+    name, aliases = "esd", ("emotion_similarity",)
+    needs, weights, comparable = ("emotion_feature",), ("emonet_8",), False
+    definition = "mean over frames of the cosine of EmoNet's 128 numbers before the last layer"
+    reference = "after Chen et al., arXiv 2005.03201, which published neither code nor weights: own definition"
+
+
+class CoefficientError(PerFrameMetric):
+    """Mean absolute difference of some of Deep3DFaceRecon's coefficients."""
+
+    higher_is_better, range = False, (0.0, math.inf)
+    needs, weights, paired, warpable = ("deep3d",), DEEP3D, True, True
+    columns: ClassVar[tuple[int, ...]] = ()
+
+    def values(self, prediction: Features, truth: Features | None) -> np.ndarray:
+        assert truth is not None
+        columns = list(self.columns)
+        first, second = (np.asarray(side["deep3d"], np.float64)[:, columns] for side in (prediction, truth))
+        return np.abs(first - second).mean(axis=1)
+
+    def why_missing(self, n: int) -> str:
+        return NO_FACE if n else super().why_missing(n)
+
+
+@register_metric
+class Aed(CoefficientError):
+    """Average expression distance."""
+
+    name = "aed"
+    columns = tuple(range(80, 144))
+    definition = "mean over frames and 64 expression coefficients of the absolute difference (Deep3DFaceRecon)"
+    reference = "ViCo challenge (ExpL1); not FOMM's AED, which is of identity"
+
+
+@register_metric
+class ApdAngles(CoefficientError):
+    """Average pose distance of the three angles."""
+
+    name, variant, default, unit = "apd", "3", True, "rad"
+    columns = (224, 225, 226)
+    definition = "mean over frames and three angles of the absolute difference (Deep3DFaceRecon)"
+    reference = "LAM, GAGAvatar: angles alone"
+
+
+@register_metric
+class ApdSix(CoefficientError):
+    """Average pose distance of angles and translation."""
+
+    name, variant = "apd", "6"
+    columns = (224, 225, 226, 254, 255, 256)
+    definition = "mean over frames and three angles and three translations of the absolute difference"
+    reference = "ViCo challenge (PoseL1), OTAvatar"
+
+
+@register_metric
+class Diversity(DiversityLite):
+    """How much the head turns, by Hopenet."""
+
+    name, aliases = "diversity", ("head_motion_diversity", "head_diversity")
+    pose = "hopenet_pose"
+    needs, weights = ("hopenet_pose",), ("hopenet",)
+    definition = "standard deviation over time of Hopenet's yaw, pitch and roll, mean over the three"
+    reference = "SadTalker, Zhang et al., CVPR 2023, which published no code for it: own definition"
+
+
+@register_metric
+class DiversityFeature(Metric):
+    """How much Hopenet's features vary."""
+
+    name, variant = "diversity", "feat"
+    higher_is_better, range = True, (0.0, math.inf)
+    needs, weights, paired, comparable, minimal_n = ("hopenet_feature",), ("hopenet",), False, False, 25
+    definition = "standard deviation over time of Hopenet's 2048 pooled features, mean over the features"
+    reference = "SadTalker's scale; own definition"
+
+    def measure(self, sample: SampleFeatures) -> VideoScore:
+        rows = np.asarray(sample.prediction["hopenet_feature"], np.float64)
+        seen = frames_with(rows)
+        value = float(rows[seen].std(axis=0).mean()) if seen.sum() > 1 else math.nan
+        return clip_score(value, int(seen.sum()), int((~seen).sum()), reason="fewer than two frames with a face")
+
+
+@register_metric
+class BeatAlign(BeatAlignLite):
+    """How well the head's motion by Hopenet keeps to the beats of the speech."""
+
+    name, aliases = "beat_align", ("ba",)
+    pose = "hopenet_pose"
+    needs, weights = ("hopenet_pose", "audio_onset"), ("hopenet",)
+    reference = "Bailando, Siyao et al., CVPR 2022 (beat_align_score), on Hopenet's angles and spectral-flux onsets"
