@@ -36,6 +36,17 @@ class Suite(str, Enum):
     micro = "micro"
 
 
+class Profile(str, Enum):
+    """Tables of published benchmarks."""
+
+    avatar = "avatar"
+    talking_head = "talking-head"
+    micro = "micro"
+    survey = "survey"
+    theval = "theval"
+    all = "all"
+
+
 class Align(str, Enum):
     """How frames of a pair find each other."""
 
@@ -86,6 +97,9 @@ def evaluate(
     gt: Annotated[Path | None, typer.Option(help="Folder of the ground truth.")] = None,
     suite: Annotated[Suite, typer.Option(help="Layout of the folders.")] = Suite.plain,
     metrics: Annotated[str, typer.Option(help="Names with commas; all that can run by default.")] = "all",
+    profile: Annotated[
+        Profile | None, typer.Option(help="The metrics of a published table, in its order; instead of --metrics.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("bench_results"),
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine; scores do not depend on it.")] = 1,
     align: Annotated[Align, typer.Option(help="How frames of a pair find each other.")] = Align.resample,
@@ -110,6 +124,7 @@ def evaluate(
         truth=gt,
         suite=suite.value,
         metrics=metrics,
+        profile=profile.value if profile else "",
         out=out,
         workers=workers,
         align=align.value,
@@ -175,11 +190,13 @@ def list_(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    profile: Annotated[Profile | None, typer.Option(help="Say what of a published table would run.")] = None,
+) -> None:
     """Checks this machine: packages, video codecs, face landmarks, weights, space; says what is missing."""
     from bench.commands.doctor import run_doctor
 
-    raise typer.Exit(run_doctor())
+    raise typer.Exit(run_doctor(profile.value if profile else ""))
 
 
 @app.command()
@@ -211,6 +228,7 @@ def weights_list() -> None:
 def weights_fetch(
     keys: Annotated[list[str] | None, typer.Argument(help="Keys of `bench weights list`.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All files of the manifest (several GB).")] = False,
+    profile: Annotated[Profile | None, typer.Option(help="All that a published table needs.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
 ) -> None:
     """Downloads weight files, resuming broken downloads, and checks them.
@@ -219,7 +237,7 @@ def weights_fetch(
     """
     from bench.commands.weights import run_fetch
 
-    raise typer.Exit(run_fetch(keys or [], everything, offline))
+    raise typer.Exit(run_fetch(keys or [], everything, offline, profile.value if profile else ""))
 
 
 @weights_app.command("verify")

@@ -62,8 +62,8 @@ def choose_metrics(names: Sequence[str], align: str) -> list[Metric]:
     return unique
 
 
-def why_unavailable(metric: Metric, samples: Sequence[Sample]) -> str:
-    """What a metric misses for all of the samples; empty when it can run."""
+def missing_weights(metric: Metric) -> str:
+    """Which weight file a metric misses and how to get it; empty when all are here."""
     for key in metric.weights:
         path, item = find(key), entry(key)
         how = f"bench weights fetch {key}" if item.url else item.steps or f"copy it to {folder()}"
@@ -72,6 +72,14 @@ def why_unavailable(metric: Metric, samples: Sequence[Sample]) -> str:
         wrong = problem(path)
         if wrong:
             return f"needs {item.file}, and {path} is not it: {wrong}; delete it, then: {how}"
+    return ""
+
+
+def why_unavailable(metric: Metric, samples: Sequence[Sample]) -> str:
+    """What a metric misses for all of the samples; empty when it can run."""
+    lacking = missing_weights(metric)
+    if lacking:
+        return lacking
     if metric.paired and all(sample.truth is None for sample in samples):
         return "needs a ground truth; give --gt"
     if metric.sourced and all(sample.source is None for sample in samples):

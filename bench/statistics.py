@@ -39,7 +39,10 @@ def seed_of(seed: int, *names: str) -> int:
 
 
 def describe(metric: Metric) -> dict[str, Any]:
-    """What is known about a metric, as rows of results carry it."""
+    """What is known about a metric, as rows of results carry it; nothing is comparable with weights that are not the
+    published ones."""
+    from bench.weights import substituted
+
     low, high = metric.range
     return {
         "metric": metric.name,
@@ -48,7 +51,7 @@ def describe(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "range": [low, high],
-        "comparable": metric.comparable,
+        "comparable": metric.comparable and not any(map(substituted, metric.weights)),
         "paired": metric.paired,
         "needs": list(metric.needs),
         "definition": metric.definition,

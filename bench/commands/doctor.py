@@ -19,8 +19,10 @@ NEEDED = ("numpy", "scipy", "opencv-contrib-python-headless", "av", "mediapipe",
 SPACE_MB = 500
 
 
-def run_doctor() -> int:
-    """Prints all checks; returns 4 when something needed is missing."""
+def run_doctor(profile: str = "") -> int:
+    """Prints all checks, or what of a profile would run; returns 4 when something needed is missing."""
+    if profile:
+        return _profile(profile)
     checks: list[Check] = []
     for check in (_python, _packages, _decoding, _landmarks, _distributed, _metrics, _space):
         checks += _safely(check)
@@ -31,6 +33,25 @@ def run_doctor() -> int:
     bad = [name for name, well, _ in checks if not well]
     print("all that is needed is here" if not bad else f"missing: {', '.join(bad)}")
     return EXIT_ASSET if bad else EXIT_OK
+
+
+def _profile(name: str) -> int:
+    """Says of each column of a profile whether its weights are here, and what to do where they are not."""
+    from bench.metrics.registry import create_metric
+    from bench.plan import missing_weights
+    from bench.profiles import find_profile
+
+    profile = find_profile(name)
+    print(f"{profile.name} ({profile.title})")
+    ready = 0
+    for column in profile.columns:
+        why = missing_weights(create_metric(column.metric)) if column.metric else column.reason
+        ready += not why
+        stand_in = f" (meanwhile {column.stand_in}, not comparable)" if why and column.stand_in else ""
+        label = f"{column.label}: {column.metric}" if column.metric != column.label else column.label
+        print(f"{'NO ' if why else 'ok '} {label.rstrip(': ')}{': ' + why if why else ''}{stand_in}")
+    print(f"{ready} of {len(profile.columns)} columns can run; bench weights fetch --profile {name} gets the rest")
+    return EXIT_OK if ready == len(profile.columns) else EXIT_ASSET
 
 
 def _safely(check: Callable[[], list[Check]]) -> list[Check]:

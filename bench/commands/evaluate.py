@@ -9,8 +9,10 @@ from typing import Any
 
 from bench.engine import evaluate
 from bench.plan import Plan, choose_metrics, make_plan
+from bench.profiles import Profile, find_profile, profile_table
 from bench.results import Options, Outcome
 from bench.scoring import Settings
+from bench.store import write_text
 from bench.suites import build_samples
 from vfa.errors import EXIT_ASSET, EXIT_INPUT, EXIT_OK, EXIT_PARTIAL, InputError
 
@@ -21,6 +23,7 @@ def run_evaluate(
     truth: Path | None,
     suite: str,
     metrics: str,
+    profile: str,
     out: Path,
     workers: int,
     align: str,
@@ -37,6 +40,10 @@ def run_evaluate(
     from bench.distributed import launch
 
     names = [name.strip() for name in metrics.split(",") if name.strip()]
+    if profile:
+        if names != ["all"]:
+            raise InputError("--metrics and --profile exclude each other", expected="one of them")
+        names = names if profile == "all" else find_profile(profile).metrics()
     if not names:
         raise InputError("--metrics names nothing", expected="names with commas, or all", hint="bench list metrics")
     chosen = choose_metrics(names, align)
@@ -59,6 +66,8 @@ def run_evaluate(
     if not ranks.leads:
         return EXIT_OK
     print_outcome(outcome, out)
+    if profile and profile != "all":
+        print_profile(find_profile(profile), outcome.rows, out)
     if outcome.n_usable == 0:
         unmet = {row["id"] for row in outcome.rows if row["status"] == "unavailable"}
         return EXIT_ASSET if any(metric.weights and metric.id() in unmet for metric in chosen) else EXIT_INPUT
@@ -117,6 +126,16 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
         f"{outcome.seconds:.1f} s; {outcome.n_failed} samples with faults, {skipped} rows unavailable"
     )
     print(f"results: {out}/results.json, videos.jsonl\nnext: bench report {_quoted(out)} --format html")
+
+
+def print_profile(profile: Profile, rows: list[dict[str, Any]], out: Path) -> None:
+    """The table of a profile, printed and kept as `<name>.md` beside the results."""
+    lines = [" | ".join(printable(cell) for cell in line) for line in profile_table(profile, rows)]
+    lines.insert(1, " | ".join("---" for _ in (profile.name, *profile.columns)))
+    text = "\n".join(f"| {line} |" for line in lines)
+    note = "† not comparable with published numbers (a stand-in, an own definition, or other weights); – no number"
+    write_text(out / f"{profile.name}.md", f"# {profile.title}\n\n{text}\n\n{note}\n")
+    print(f"\n{profile.title}\n{text}\n{note}")
 
 
 def warp_lines(rows: list[dict[str, Any]]) -> list[str]:

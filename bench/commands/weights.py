@@ -14,17 +14,24 @@ def _chosen(keys: Sequence[str]) -> list[WeightFile]:
     return [entry(key) for key in keys] if keys else list(MANIFEST)
 
 
-def run_fetch(keys: Sequence[str], everything: bool, offline: bool) -> int:
+def run_fetch(keys: Sequence[str], everything: bool, offline: bool, profile: str = "") -> int:
     """Gets files and returns 0, or 4 when one is missing still.
 
     Raises:
-        InputError: neither keys nor `everything`.
+        InputError: neither keys nor `everything` nor a profile.
     """
+    if profile:
+        from bench.profiles import find_profile
+
+        keys = list(dict.fromkeys([*keys, *find_profile(profile).weights()]))
+        if not keys:
+            print(f"profile {profile} needs no weights")
+            return EXIT_OK
     if not keys and not everything:
         size = sum(item.megabytes for item in MANIFEST) / 1000
         raise InputError(
             "which weights?",
-            expected="keys of `bench weights list`, or --all",
+            expected="keys of `bench weights list`, --profile, or --all",
             hint=f"--all fetches {len(MANIFEST)} files, {size:.1f} GB",
         )
     code = EXIT_OK

@@ -61,7 +61,8 @@ class AueLower(ActionUnitError):
 class AffectMetric(Metric):
     """What the four valence and arousal metrics share."""
 
-    needs, paired = ("va",), True
+    needs: ClassVar[tuple[str, ...]] = ("va",)
+    paired = True
     reference = "EmoNet, Toisoul et al., Nature Machine Intelligence 3, 2021; TalkingHeadMetrics"
     column: ClassVar[str]
 

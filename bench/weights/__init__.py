@@ -8,7 +8,17 @@ from pathlib import Path
 from bench.weights.manifest import MANIFEST, WeightFile
 from vfa.errors import AssetError, InputError
 
-__all__ = ["MANIFEST", "WeightFile", "entry", "find", "folder", "problem", "require"]
+__all__ = [
+    "MANIFEST",
+    "WeightFile",
+    "any_hash",
+    "entry",
+    "find",
+    "folder",
+    "problem",
+    "require",
+    "substituted",
+]
 
 
 def folder() -> Path:
@@ -36,6 +46,19 @@ def find(key: str) -> Path | None:
     """Path of the file when it is there (under its published name or an accepted other one)."""
     item = entry(key)
     return next((path for name in (item.file, *item.also) if (path := folder() / name).is_file()), None)
+
+
+def any_hash() -> bool:
+    """Whether files are accepted whose hash is not the published one ($BENCH_ANY_HASH = 1); such scores are marked."""
+    return os.environ.get("BENCH_ANY_HASH") == "1"
+
+
+def substituted(key: str) -> bool:
+    """Whether the file of a key is there and known not to be the published one."""
+    from bench.store import file_hash
+
+    item, path = entry(key), find(key)
+    return path is not None and bool(item.known_hash) and not file_hash(path).startswith(item.known_hash)
 
 
 def problem(path: Path) -> str:
