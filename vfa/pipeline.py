@@ -107,12 +107,12 @@ def run(options: Options, progress: Progress) -> Result:
     with clip, record.stage("avatar"):
         progress.stage("Preparing the avatar", None)
         avatar = load_avatar(options.source_path)
+        folder = output_folder(options.save_folder, options.motion, f"{avatar.name}_{clip.name}_{options.offset}")
         camera = choose_camera(avatar, options.eye, options.translation, options.source_path.suffix != ".npy")
         stage = set_stage(
             avatar, camera, weights_folder=options.weights_folder, recompute=options.calc_weights, k=options.weights_k,
             strength=options.lambda_lap, rounds=options.lap_times, solve=not options.plain_blend,
         )  # fmt: skip
-        folder = output_folder(options.save_folder, options.motion, f"{avatar.name}_{clip.name}_{options.offset}")
         result = Result(folder, notes=[*avatar.report, *stage.rig.notes])
         result.files.append(save_picture(folder / "preview.png", preview(stage)))
     if options.adjust_camera:

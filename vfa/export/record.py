@@ -85,7 +85,8 @@ def write_text(path: Path, text: str) -> None:
     """Writes a small text file; it is complete or absent."""
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        # A file name that is no valid UTF-8 becomes an escape, which JSON understands.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
