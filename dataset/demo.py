@@ -20,7 +20,7 @@ from vfa.media.atomic import write_bytes
 
 FOLDER = Path(__file__).parent
 DRIVER = Options(people=1, clips=1, seed=2, frames=150, sigma=0, depth_step=1e-4, crf=16)
-SOURCE_SEED = 10
+SOURCE_SEED = 17
 
 
 def make_driving(folder: Path) -> None:

@@ -63,7 +63,7 @@ class Options:
     best_frame: int | None = None
     target_frame: int | None = None
     missing: Missing = "interpolate"
-    smoothing: float = 4.0
+    smoothing: float = 5.0
     strength: float = 1.0
     head_pose: str = "full"
     render_size: int = 512

@@ -77,7 +77,7 @@ def infer(
     ] = "interpolate",
     smoothing: Annotated[
         float, typer.Option("--smoothing", min=0.0, help="Cut-off of the landmark filter in Hz; 0: none.")
-    ] = 4.0,
+    ] = 5.0,
     strength: Annotated[float, typer.Option("--strength", min=0.0, help="Factor on the expression.")] = 1.0,
     head_pose: Annotated[str, typer.Option("--head_pose", help="Head motion: full, rotation or none.")] = "full",
     render_size: Annotated[int, typer.Option("--render_size", min=64, max=4096, help="Pixels of avatar.mp4.")] = 512,

@@ -80,7 +80,7 @@ def watch(
             found="an unknown number of frames" if clip.n_frames is None else f"{clip.n_frames} frames",
         )
     statistics = DetectionStatistics()
-    smooth = OneEuro(min_cutoff=smoothing, beta=6.0) if smoothing > 0 else None
+    smooth = OneEuro(min_cutoff=smoothing, beta=20.0) if smoothing > 0 else None
     times: list[Fraction] = []
     best, best_score, lead = 0, np.inf, 0
     handle, name = tempfile.mkstemp(dir=folder, prefix=".tmp-landmarks-")

@@ -19,7 +19,7 @@ from vfa.motion.view_bias import ViewBias, measure_view_bias
 
 HEAD_POSES = ("full", "rotation", "none")
 # What is left of the measured lid height when an eye is shut: MediaPipe never reports zero.
-SHUT = 0.16
+SHUT = 0.2
 WIDEST = 1.35
 EYE_WIDTH_OVER_RADIUS = 2.3
 FREE_NEIGHBOURS = 6
