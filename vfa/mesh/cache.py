@@ -46,7 +46,7 @@ def cached_weights(
     """
     if folder is None:
         return compute(), False
-    readable = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60] or "avatar"
+    readable = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60].strip("-_") or "avatar"
     path = folder / f"{readable}_{key[:24]}.npz"
     if not force and path.is_file():
         try:
