@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -131,8 +130,10 @@ def run(options: Options, progress: Progress) -> Result:
 
     with clip, record.stage("animation"):
         progress.stage("Animating", len(frames))
-        sources = {"landmarks": _landmark_motion, "vfa": partial(_network_motion, animator)}
-        source = sources[options.motion](stage, driver, clip, options, frames)
+        if animator is None:
+            source = _landmark_motion(stage, driver, clip, options, frames)
+        else:
+            source = _network_motion(animator, stage, driver, clip, options, frames)
         motion = _animate(options, stage, clip, source, folder, progress, result)
 
     with record.stage("export"):
