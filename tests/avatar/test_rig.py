@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from vfa.avatar.anatomy import fit_sphere
-from vfa.avatar.rig import Rig, in_front
+from vfa.avatar.rig import Rig
 from vfa.face import topology as face
 from vfa.mesh.controllers import STATIC
+from vfa.mesh.guards import in_front
 from vfa.motion.motion import Motion
 
 

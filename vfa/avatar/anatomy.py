@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vfa.avatar.rig import LID_CLEARANCE, Eyeball, Jaw, LipWall, SlitRig, in_front
+from vfa.avatar.rig import LID_CLEARANCE, Eyeball, Jaw, LipWall, SlitRig
 from vfa.face import topology as face
 from vfa.face.rings import MOUTH
 from vfa.mesh.controllers import Controllers
+from vfa.mesh.guards import behind, in_front
 
 if TYPE_CHECKING:
     from vfa.avatar.avatar import Avatar
@@ -137,10 +138,16 @@ def find_jaw(lower: np.ndarray, controllers: Controllers, rest: np.ndarray, axes
 
 
 def find_lips(
-    controllers: Controllers, rest: np.ndarray, axes: np.ndarray, size: float, upper: np.ndarray, lower: np.ndarray
+    controllers: Controllers,
+    rest: np.ndarray,
+    axes: np.ndarray,
+    size: float,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    pocket: np.ndarray,
 ) -> LipWall | None:
-    """The lips and the skin around them as the wall that teeth stay behind."""
-    if not len(upper) and not len(lower):
+    """The lips and the skin around them as the wall that teeth and the mouth's inside (`pocket` `[N]`) stay behind."""
+    if not len(upper) and not len(lower) and not len(pocket):
         return None
     around = [i for ring in (*MOUTH.upper, *MOUTH.lower) for i in ring]
     rows = controllers.rows((*around, *_LIP_SURROUNDINGS))
@@ -154,4 +161,7 @@ def find_lips(
         depth = in_front(rest[teeth] @ axes.T, skin, reach)
         # At rest teeth do not show through: what room there is then is what they need, at most the lips' thickness.
         clearance.append(np.minimum(skin[:, 2] - depth, 0.06 * size))
-    return LipWall(wall, reach, clearance[0], clearance[1])
+    inside = rest[pocket] @ axes.T
+    room = np.minimum(behind(inside, skin, reach) - inside[:, 2], 0.07 * size)
+    deep = room > 0.01 * size  # what lies nearer belongs to the lips themselves
+    return LipWall(wall, reach, clearance[0], clearance[1], pocket[deep], room[deep])

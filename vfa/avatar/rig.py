@@ -10,6 +10,7 @@ from vfa.avatar.lids import Lids
 from vfa.face.rings import SLITS, Slit
 from vfa.mesh.controllers import Controllers
 from vfa.mesh.deformation import Deformer
+from vfa.mesh.guards import behind, in_front
 from vfa.motion.motion import Motion
 
 # How a change of the gap between the lips spreads over the rings of the lips, the margin first.
@@ -95,6 +96,8 @@ class LipWall:
     Attributes:
         controllers: those of the lips and the skin around them.
         reach: how far around a controller it guards, in mesh units.
+        lining: int64 `[N]`, vertices of the mouth's inside, which must not show through the lips either.
+        lining_room: float64 `[N]`, how far each of them stays behind the skin.
         upper_room, lower_room: float64 `[L]`, how far behind each controller the upper and the lower teeth stay.
     """
 
@@ -102,6 +105,8 @@ class LipWall:
     reach: float
     upper_room: np.ndarray
     lower_room: np.ndarray
+    lining: np.ndarray
+    lining_room: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -197,18 +202,10 @@ class Rig:
             if len(teeth):
                 depth = in_front(moved[teeth] @ self.axes.T, skin, lips.reach)
                 moved[teeth] -= max(float((depth + room - skin[:, 2]).max()), 0.0) * self.axes[2]
-
-
-def in_front(points: np.ndarray, guards: np.ndarray, reach: float) -> np.ndarray:
-    """float64 `[L]`: the foremost z of points `[N, 3]` within `reach` in x and y of each guard `[L, 3]`.
-
-    Toward the rim of the reach points count less and less far forward, so that nothing jumps when one enters it;
-    minus infinity where there is none.
-    """
-    if not len(points):
-        return np.full(len(guards), -np.inf)
-    away = ((points[None, :, :2] - guards[:, None, :2]) ** 2).sum(axis=2) / (reach * reach)
-    return np.where(away < 1.0, points[None, :, 2] - reach * away**2, -np.inf).max(axis=1)
+        if len(lips.lining):
+            inside = moved[lips.lining] @ self.axes.T
+            over = inside[:, 2] + lips.lining_room - behind(inside, skin, lips.reach)
+            moved[lips.lining] -= np.outer(np.maximum(over, 0.0), self.axes[2])
 
 
 def slit_rigs(controllers: Controllers, rest: np.ndarray) -> tuple[SlitRig, ...]:

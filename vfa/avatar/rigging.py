@@ -93,6 +93,7 @@ def build_rig(
         if slit is not MOUTH and not _has_ball(avatar, camera, landmarks, slit):
             continue  # an eye that is part of the skin stays in one piece with it
         pocket |= interior(camera, rest, skin, seen, front, landmarks[list(slit.outline), :2])
+    mouth_pocket = interior(camera, rest, skin, seen, front, landmarks[list(MOUTH.outline), :2])
     surface = cut(skin_triangles, pocket)
     solver = GeodesicSolver(rest, surface)
     usable = np.zeros(len(rest), bool)
@@ -118,7 +119,7 @@ def build_rig(
     taken = np.concatenate([ball.members for ball in balls if ball is not None] or [np.empty(0, np.int64)])
     upper, lower = mouth_parts(avatar.parts, rest, skin, taken, controllers, mouth, axes, size)
     jaw = find_jaw(lower, controllers, rest, axes)
-    lips = find_lips(controllers, rest, axes, size, upper, lower)
+    lips = find_lips(controllers, rest, axes, size, upper, lower, np.flatnonzero(mouth_pocket))
     notes = (
         f"{(controllers.landmark != STATIC).sum()} controllers follow landmarks, "
         f"{(controllers.landmark == STATIC).sum()} hold still",
