@@ -13,7 +13,7 @@ import numpy as np
 
 from vfa.mesh.weights import ControllerWeights
 
-VERSION = 1
+VERSION = 2
 
 
 def weights_key(*parts: np.ndarray | float | int) -> str:
