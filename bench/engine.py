@@ -255,7 +255,8 @@ def _pool_of_sets(
         return None
 
     def pool(index: np.ndarray) -> float:
-        samples = [found.samples[i] for i in index]
+        # One order for the same videos, however they were listed, so that sums round alike.
+        samples = sorted((found.samples[i] for i in index), key=lambda sample: sample.id)
         records = [everything[sample.method, sample.id] for sample in samples]
         return metric.pool_files(sets_path(out, record["arrays"]) for record in records)
 

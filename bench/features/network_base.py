@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +16,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SYNC_RATE = 25
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def single_threaded(function: F) -> F:
+    """Runs a function with one thread of torch: resizing and sums round differently with another number of threads, and
+    scores may not depend on the cores or workers of a run. Several workers use several cores."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> Any:
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return function(*args, **options)
+        finally:
+            torch.set_num_threads(before)
+
+    return cast(F, run)
 
 
 def device() -> str:
@@ -64,6 +85,7 @@ class NetworkExtractor(Extractor):
         """Features [N, width] of a batch of inputs, by name."""
         raise TypeError(f"extractor {self.name} lacks infer()")
 
+    @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
         for row in range(len(chunk)):
             given = self.prepare(chunk, row)
@@ -87,6 +109,7 @@ class NetworkExtractor(Extractor):
         for position, (place, _) in enumerate(waiting):
             self._found.append((place, {name: rows[position] for name, rows in arrays.items()}))
 
+    @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
         self._run()
         features = {name: np.full((self._count, width), np.nan, np.float32) for name, width in self.widths.items()}

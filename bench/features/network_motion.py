@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.features.base import Chunk, Extractor, VideoInfo
-from bench.features.network_base import SteadyRate, device, open_on_device
+from bench.features.network_base import SteadyRate, device, open_on_device, single_threaded
 from bench.features.registry import register_extractor
 from vfa.errors import InputError
 
@@ -44,6 +44,7 @@ class I3dClips(Extractor):
         self._clip: list[np.ndarray] = []
         self._logits: list[np.ndarray] = []
 
+    @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
         for frame, time in zip(chunk["frames"], chunk.times, strict=True):
             self._show(*self._steady.push(frame, float(time)))
@@ -57,6 +58,7 @@ class I3dClips(Extractor):
                 self._logits.append(np.asarray(logits[0].detach().cpu().float()))
                 self._clip = []
 
+    @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
         self._show(*self._steady.end(self._duration))
         return {"i3d_clips": np.array(self._logits, np.float32).reshape(-1, 400)}
@@ -81,12 +83,14 @@ class I3dVideo(Extractor):
         self._network = open_on_device("i3d")
         self._frames: list[Tensor] = []
 
+    @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
         for frame in chunk["frames"]:
             if len(self._frames) < LONGEST:
                 self._frames.append(common_input(frame))
         return {}
 
+    @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
         import torch
 
@@ -144,6 +148,7 @@ class RaftFlow(Extractor):
         self._previous: Tensor | None = None
         self._flow: list[float] = []
 
+    @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
         import torch
 
@@ -161,6 +166,7 @@ class RaftFlow(Extractor):
             self._previous = image
         return {}
 
+    @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
         return {"raft_flow": np.array(self._flow), "raft_size": self._size}
 
@@ -183,6 +189,7 @@ class InterpolatedFrames(Extractor):
         self._recent: list[np.ndarray] = []
         self._errors: list[float] = []
 
+    @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
         for frame in chunk["frames"]:
             self._recent.append(frame)
@@ -204,6 +211,7 @@ class InterpolatedFrames(Extractor):
         image = unpad(self._network(first.to(device()), second.to(device()))["image"], added)[0]
         return (np.asarray(image.permute(1, 2, 0).cpu()) * 255.0).astype(np.uint8)
 
+    @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
         return {"amt_error": np.array(self._errors)}
 

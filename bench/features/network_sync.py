@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.features.audio import mfcc
 from bench.features.base import AudioExtractor, Chunk, Extractor, VideoInfo
-from bench.features.network_base import SteadyRate, device, open_on_device
+from bench.features.network_base import SteadyRate, device, open_on_device, single_threaded
 from bench.features.registry import register_extractor
 
 SHORT_TRACK = 25
@@ -109,6 +109,7 @@ class SyncLips(Extractor):
 
         return detect_faces(self._detector, frame)
 
+    @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
         for frame, time in zip(chunk["frames"], chunk.times, strict=True):
             self._show(*self._steady.push(frame, float(time)))
@@ -124,6 +125,7 @@ class SyncLips(Extractor):
             self._boxes.append(boxes)
             self._kept.append(number)
 
+    @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
         from bench.networks.syncnet_track import track_faces
 
@@ -168,6 +170,7 @@ class SyncAudio(AudioExtractor):
     weights = ("syncnet",)
     cost = 1.0
 
+    @single_threaded
     def extract(self, samples: np.ndarray) -> Mapping[str, np.ndarray]:
         from bench.networks.syncnet_track import WINDOW, audio_windows
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bench.features.base import SampleFeatures
+from bench.features.network_base import device, open_on_device, single_threaded
 from bench.metrics.affect import AffectRmse, AffectSagr
 from bench.metrics.base import Metric, PerFrameMetric, VideoScore
 from bench.metrics.head_motion import BeatAlignLite, DiversityLite
@@ -86,6 +87,7 @@ class CsimSource(Metric):
         return frame_score(cosine(embeddings, own[None]), reason="no face in any frame")
 
 
+@single_threaded
 def embed_picture(path: Path) -> np.ndarray | None:
     """ArcFace embedding float32 [512] of the largest face of a picture; None where there is none.
 
@@ -94,7 +96,6 @@ def embed_picture(path: Path) -> np.ndarray | None:
     """
     import cv2
 
-    from bench.features.network_base import device, open_on_device
     from bench.features.network_faces import aligned_input
     from vfa.face.landmarks import FaceLandmarker
     from vfa.face.topology import IBUG68

@@ -73,7 +73,7 @@ class Kid(SetMetric):
     reference = "Binkowski et al., ICLR 2018; preprocessing of pytorch-fid"
 
     def value(self, sets: list[np.ndarray]) -> float:
-        first, second = (rows.astype(np.float64) for rows in sets)
+        first, second = sets
         if max(len(first), len(second)) <= EXACT_ROWS:
             return polynomial_mmd(first, second)
         return kernel_distance(first, second, subset_size=EXACT_ROWS).mean
@@ -95,7 +95,7 @@ class InceptionScore(SetMetric):
 
     def value(self, sets: list[np.ndarray]) -> float:
         splits = max(1, min(10, len(sets[0]) // 2))
-        return inception_score(sets[0].astype(np.float64), splits=splits).mean
+        return inception_score(sets[0], splits=splits).mean
 
 
 @register_metric

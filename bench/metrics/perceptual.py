@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bench.features.network_base import device, open_on_device, single_threaded
 from bench.metrics.pixels import PairedFrames
 from bench.metrics.registry import register_metric
 
@@ -22,8 +23,8 @@ class Lpips(PairedFrames):
     reference = "Zhang et al., CVPR 2018 (v0.1); InsTaG and TalkingHeadMetrics use alex"
     network: ClassVar[str]
 
+    @single_threaded
     def values(self, prediction: Features, truth: Features | None) -> np.ndarray:
-        from bench.features.network_base import device, open_on_device
         from bench.features.network_images import unit_tensor
 
         assert truth is not None

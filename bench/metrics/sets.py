@@ -40,7 +40,7 @@ class SetMetric(Metric):
         return np.asarray(video[self.feature])
 
     def value(self, sets: list[np.ndarray]) -> float:
-        """The number of the set(s): prediction, and truth where `paired`."""
+        """The number of the set(s), float64: prediction, and truth where `paired`."""
         raise TypeError(f"metric {self.id()} lacks value()")
 
     def measure(self, sample: SampleFeatures) -> VideoScore:
@@ -53,11 +53,11 @@ class SetMetric(Metric):
             rows = self.rows(video)
             good = np.isfinite(rows).all(axis=1)
             missing += int((~good).sum())
-            sets[f"{self.feature}.{side}"] = rows[good]
+            sets[f"{self.feature}.{side}"] = rows[good].astype(np.float32)
         fewest = min(len(rows) for rows in sets.values())
         if fewest < self.least:
             return VideoScore.missing(f"{fewest} {self.rows_are}, and {self.least} are needed", missing)
-        arrays = list(sets.values())
+        arrays = [rows.astype(np.float64) for rows in sets.values()]
         score = VideoScore(self.value(arrays), len(arrays[0]), missing, sets=sets)
         if self.paired:
             score.details = {"n_prediction": float(len(arrays[0])), "n_truth": float(len(arrays[1]))}
@@ -91,7 +91,7 @@ def _read_sets(path: Path, names: list[str]) -> list[np.ndarray]:
             expected=", ".join(names),
             hint="score again with --overwrite always",
         )
-    return [arrays[name] for name in names]
+    return [arrays[name].astype(np.float64) for name in names]
 
 
 class FrechetMetric(SetMetric):

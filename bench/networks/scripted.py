@@ -35,7 +35,9 @@ class I3DScript(nn.Module):
             rescale: map 0..255 to -1..1.
             resize: bilinear to 224x224.
         """
-        logits = self.script(clip.float(), rescale=rescale, resize=resize, return_features=True)
+        # Without this the interpreter rewrites the graph after some calls, and numbers would depend on their count.
+        with torch.jit.optimized_execution(False):
+            logits = self.script(clip.float(), rescale=rescale, resize=resize, return_features=True)
         if logits.ndim != 2 or logits.shape[1] != 400:
             raise CheckpointError(
                 "not the I3D archive of FVD", path=self.path, expected="[N,400]", found=str(list(logits.shape))
@@ -57,12 +59,14 @@ class FIDInceptionScript(nn.Module):
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """`features` [N,2048]."""
-        return self._checked(self.script(image * 255.0, return_features=True))
+        with torch.jit.optimized_execution(False):
+            return self._checked(self.script(image * 255.0, return_features=True))
 
     @torch.no_grad()
     def forward_normalized(self, image: Tensor) -> dict[str, Tensor]:
         """`features` of images [N,3,299,299] already in the network's range, (x - 128) / 128."""
-        return self._checked(self.script.layers(image))
+        with torch.jit.optimized_execution(False):
+            return self._checked(self.script.layers(image))
 
     def _checked(self, features: Tensor) -> dict[str, Tensor]:
         features = features.flatten(1)

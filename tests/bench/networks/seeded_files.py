@@ -1,4 +1,4 @@
-"""Weight files under their published names, filled from a seed, so that metrics of networks run without the real ones."""
+"""Weight files under their published names, filled from a seed: metrics of networks run without the real ones."""
 
 from __future__ import annotations
 
