@@ -63,6 +63,14 @@ def test_overstated_turns_are_taken_back(gain: float) -> None:
     np.testing.assert_allclose(found.true_rotation(turn(yaw=gain * 20)), turn(yaw=20), atol=1e-9)
 
 
+def test_the_bias_belongs_to_the_turn_as_it_is_measured() -> None:
+    """A driver's turn is known as measured only, so that is what the bias must be a function of."""
+    detect = Detector(1.16)
+    found = measure_view_bias(RIG, detect)
+    planted = ViewBias(detect.coefficients, np.ones(3)).at(turn(yaw=25))
+    np.testing.assert_allclose(found.at(turn(yaw=25)), planted, atol=0.03 * np.abs(planted).max())
+
+
 def test_too_few_views_or_no_face_give_none() -> None:
     for rig, detect in (
         (RIG, Detector(blind=8)),

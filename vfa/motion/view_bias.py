@@ -37,7 +37,8 @@ class ViewBias:
     gain: np.ndarray
 
     def at(self, rotation: np.ndarray) -> np.ndarray:
-        """Bias `[478, 3]` over the outer eye distance for a head turned by `rotation` `[3, 3]` from the front."""
+        """Bias `[478, 3]` over the outer eye distance for a head that is measured as turned by `rotation`
+        `[3, 3]` from the front."""
         return np.tensordot(_terms(rotation), self.coefficients, axes=1)
 
     def true_rotation(self, rotation: np.ndarray) -> np.ndarray:
@@ -88,7 +89,7 @@ def measure_view_bias(rig: Rig, detect: Callable[[np.ndarray], np.ndarray | None
                 continue
             head = fit_similarity(front[_STABLE], points[_STABLE])
             shapes.append((head.invert(points) - front) / size)
-            terms.append(_terms(turn.as_matrix()))
+            terms.append(_terms(head.rotation))  # a driver's turn is known as it is measured only
             measured.append(Rotation.from_matrix(head.rotation).as_rotvec())
             true.append(turn.as_rotvec())
     if len(terms) < 10:
