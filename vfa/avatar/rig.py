@@ -17,6 +17,8 @@ from vfa.motion.motion import Motion
 LIP_FALLOFF = (1.0, 0.8, 0.5, 0.25)
 # How far the lower lip drops below the lower teeth when the mouth opens wide, over the outer eye corners' distance.
 LIP_SLACK = 0.02
+# The jaw opens no further than this, in radians.
+MOST_JAW = 0.5
 # A lid stays this share of the eyeball's radius away from it.
 LID_CLEARANCE = 0.03
 
@@ -186,8 +188,11 @@ class Rig:
         drop, lip = -shift @ up, -translation[jaw.lip].mean(axis=0) @ up
         wide = np.clip((lip / self.size - 0.1) / 0.15, 0.0, 1.0)
         shift = shift - wide * max(lip - LIP_SLACK * self.size - drop, 0.0) * up
-        arm, moved = jaw.chin_at - jaw.hinge, jaw.chin_at + shift - jaw.hinge
-        angle = np.arctan2(arm @ up, arm @ front) - np.arctan2(moved @ up, moved @ front)
+        # The angle that brings the chin down as far; what the soft chin does forward or back is its own.
+        arm = jaw.chin_at - jaw.hinge
+        reach, lean = np.hypot(arm @ up, arm @ front), np.arctan2(arm @ front, arm @ up)
+        angle = np.arccos(np.clip((arm + shift) @ up / reach, -1.0, 1.0)) - lean
+        angle = float(np.clip(angle, -MOST_JAW, MOST_JAW))
         c, s = np.cos(angle), np.sin(angle)
         offset = self.rest[jaw.members] - jaw.hinge
         x, y, z = offset @ right, offset @ up, offset @ front
