@@ -32,6 +32,7 @@ from vfa.motion.motion import Motion
 if TYPE_CHECKING:
     from vfa.models import VersatileFaceAnimator
 
+MAX_TARGETS = 128  # of the exported animation; about 0.3 MB each on a head of 35,000 vertices
 SECOND_VIEW = 35.0  # degrees to the side
 TOLERANCE = 2e-3  # of the outer eye distance: error of the exported animation, about a fifth of a millimetre
 
@@ -234,7 +235,7 @@ def _animate(
     # The second view is from the side that the face looks to, where a turned portrait shows more of it.
     side = -SECOND_VIEW if avatar.face_axes[2, 0] < -0.15 else SECOND_VIEW
     renderers = [stage.renderer(size, yaw=yaw, backend=options.renderer) for yaw in (0.0, side)]
-    reducer = MotionReducer(avatar.vertices, tolerance=TOLERANCE * stage.rig.size)
+    reducer = MotionReducer(avatar.vertices, tolerance=TOLERANCE * stage.rig.size, max_targets=MAX_TARGETS)
     still = options.target_frame is not None
     with ExitStack() as open_files:
 
