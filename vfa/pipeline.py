@@ -134,6 +134,7 @@ def run(options: Options, progress: Progress) -> Result:
         if animator is None:
             source = _landmark_motion(stage, driver, clip, options, frames)
         else:
+            result.notes.append(f"networks run on {animator.engine.description}")
             source = _network_motion(animator, stage, driver, clip, options, frames)
         motion = _animate(options, stage, clip, source, folder, progress, result)
 
