@@ -1,6 +1,7 @@
 """Export the three networks to ONNX for other runtimes.
 
-    python -m vfa.models.export saved_models/VFA/VFA.pt onnx/      # then: python infer.py --backend onnx ...
+    python -m vfa.models.export saved_models/VFA/VFA.pt onnx/
+    python infer.py --motion vfa --backend onnx --checkpoint onnx/
 
 Writes ``encoder.onnx`` (frames -> latent, motion, features), ``generator.onnx`` (latent, features -> rgbd, flow
 logits), ``flow.onnx`` (flow logits, latent, source -> flow, mask, warped, inpainted), ``directions.npy`` (the
@@ -165,7 +166,8 @@ def main() -> None:
         except VFAError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from error
-        typer.echo(f"{found} -> {folder}/: encoder, generator, flow; run: python infer.py --backend onnx")
+        typer.echo(f"{found} -> {folder}/: encoder, generator, flow")
+        typer.echo(f"Next: python infer.py --motion vfa --backend onnx --checkpoint {folder}")
 
     typer.run(export)
 
