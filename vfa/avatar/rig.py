@@ -19,6 +19,8 @@ LIP_FALLOFF = (1.0, 0.8, 0.5, 0.25)
 LIP_SLACK = 0.02
 # The jaw opens no further than this, in radians.
 MOST_JAW = 0.5
+# Lips push teeth back by this at most, over the distance of the outer eye corners.
+MOST_PUSH = 0.18
 # A lid stays this share of the eyeball's radius away from it.
 LID_CLEARANCE = 0.03
 
@@ -206,7 +208,8 @@ class Rig:
         for teeth, room in ((self.still, lips.upper_room), (lower, lips.lower_room)):
             if len(teeth):
                 depth = in_front(moved[teeth] @ self.axes.T, skin, lips.reach)
-                moved[teeth] -= max(float((depth + room - skin[:, 2]).max()), 0.0) * self.axes[2]
+                over = float((depth + room - skin[:, 2]).max())
+                moved[teeth] -= np.clip(over, 0.0, MOST_PUSH * self.size) * self.axes[2]
         if len(lips.lining):
             inside = moved[lips.lining] @ self.axes.T
             over = inside[:, 2] + lips.lining_room - behind(inside, skin, lips.reach)
