@@ -14,14 +14,12 @@ from vfa.avatar.avatar import load_avatar
 from vfa.avatar.detector import AvatarDetector
 from vfa.avatar.stage import Stage, choose_camera, preview, set_stage
 from vfa.errors import InputError
-from vfa.export.animation import apply_pose
-from vfa.export.basis import MotionReducer, ReducedMotion
-from vfa.export.cache import write_cache
-from vfa.export.glb import write_glb
+from vfa.export.animation import AnimationFrame
 from vfa.export.movie import MovieWriter
 from vfa.export.panels import depth_picture, side_by_side
 from vfa.export.paths import output_folder, save_picture
 from vfa.export.record import RunRecord, file_hash
+from vfa.export.recorder import AnimationRecorder
 from vfa.face.tracking import Missing
 from vfa.media import Clip, Frame, open_clip
 from vfa.models.device import choose_device
@@ -136,13 +134,17 @@ def run(options: Options, progress: Progress) -> Result:
         else:
             result.notes.append(f"networks run on {animator.engine.description}")
             source = _network_motion(animator, stage, driver, clip, options, frames)
-        motion = _animate(options, stage, clip, source, folder, progress, result)
+        recorder = AnimationRecorder(
+            avatar, glb=folder / "animation.glb", npz=folder / "animation.npz",
+            tolerance=TOLERANCE * stage.rig.size, max_targets=MAX_TARGETS,
+        )  # fmt: skip
+        _animate(options, stage, clip, source, folder, recorder, progress, result)
 
     with record.stage("export"):
         progress.stage("Writing the model", None)
-        result.max_error = write_glb(folder / "animation.glb", avatar, motion)
-        write_cache(folder / "animation.npz", avatar.triangles, motion)
-        result.files += [folder / "animation.glb", folder / "animation.npz"]
+        exported = recorder.close()
+        result.max_error = exported.max_error
+        result.files += exported.files
     result.notes += clip.warnings
     record.data |= {
         "source": {"path": str(options.source_path), "sha256": file_hash(options.source_path)},
@@ -229,14 +231,13 @@ def _network_motion(
 
 def _animate(
     options: Options, stage: Stage, clip: Clip, source: Iterator[tuple[Motion, list[np.ndarray]]], folder: Path,
-    progress: Progress, result: Result,
-) -> ReducedMotion:  # fmt: skip
+    recorder: AnimationRecorder, progress: Progress, result: Result,
+) -> None:  # fmt: skip
     """Renders every frame into both movies and gathers the animation."""
     size, avatar = options.render_size, stage.avatar
     # The second view is from the side that the face looks to, where a turned portrait shows more of it.
     side = -SECOND_VIEW if avatar.face_axes[2, 0] < -0.15 else SECOND_VIEW
     renderers = [stage.renderer(size, yaw=yaw, backend=options.renderer) for yaw in (0.0, side)]
-    reducer = MotionReducer(avatar.vertices, tolerance=TOLERANCE * stage.rig.size, max_targets=MAX_TARGETS)
     still = options.target_frame is not None
     with ExitStack() as open_files:
 
@@ -248,10 +249,9 @@ def _animate(
 
         alone, together = movie("avatar.mp4", 1), None
         for motion, beside in source:
-            vertices = stage.rig.deform(motion)
-            reducer.add(motion.time, vertices, motion.pose)
-            posed = apply_pose(vertices, motion.pose)
-            images = [renderer.render_color(posed) for renderer in renderers]
+            frame = AnimationFrame(motion.time, stage.rig.deform(motion), motion.pose)
+            recorder.add(frame)
+            images = [renderer.render_color(frame.posed()) for renderer in renderers]
             together = together or movie("inference.mp4", len(beside) + len(images))
             alone.write(images[0], motion.time)
             together.write(side_by_side([*beside, *images], size), motion.time)
@@ -259,4 +259,3 @@ def _animate(
             if still:
                 result.files.append(save_picture(folder / "target.png", images[0]))
             progress.step()
-    return reducer.finish()
