@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vfa.avatar.anatomy import fit_sphere
 from vfa.avatar.rig import Rig
+from vfa.avatar.sphere import fit_sphere
 from vfa.face import topology as face
 from vfa.mesh.controllers import STATIC
 from vfa.mesh.guards import in_front

@@ -23,18 +23,6 @@ _EARS = (234, 454)
 _LIP_SURROUNDINGS = (2, 164, 97, 326, 167, 393, 165, 391, 18, 200, 83, 313, 182, 406, 201, 421, 199, 194, 418, 106, 335)
 
 
-def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Centre, radius and root-mean-square misfit of the sphere nearest to points `[N, 3]` (algebraic least squares)."""
-    center = points.mean(axis=0)
-    local = points - center
-    system = np.column_stack([2 * local, np.ones(len(local))])
-    solution, *_ = np.linalg.lstsq(system, (local**2).sum(axis=1), rcond=None)
-    offset = solution[:3]
-    radius = float(np.sqrt(max(solution[3] + offset @ offset, 0.0)))
-    misfit = np.linalg.norm(local - offset, axis=1) - radius
-    return center + offset, radius, float(np.sqrt((misfit**2).mean()))
-
-
 def find_eyeballs(
     avatar: Avatar,
     rest: np.ndarray,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfa.avatar.anatomy import fit_sphere
 from vfa.avatar.raw import RawMesh
 from vfa.avatar.repair import components
+from vfa.avatar.sphere import fit_sphere
 
 # MakeHuman's base mesh carries the body's clothes, hair and joints as helper geometry that is never drawn; its eyes,
 # teeth and tongue carry the same prefix.
