@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.paired import FEWEST, Paired, common_values, compare_pairs, pair_seed
 from bench.report.model import MetricLine, Report
-from bench.statistics import bootstrap, seed_of
-
-FEWEST = 5
-"""Common videos under which nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -19,23 +16,43 @@ class Comparison:
 
     Attributes:
         line: the metric. better, worse: methods, by the mean over the videos both have.
-        n: those videos. difference: mean of better - worse; low, high: its 95 % bootstrap interval.
-        p: two-sided Wilcoxon signed-rank test over the videos, not corrected for the number of comparisons.
+        pairs: better - worse over those videos; its p is not corrected for the number of comparisons.
     """
 
     line: MetricLine
     better: str
     worse: str
-    n: int
-    difference: float
-    low: float
-    high: float
-    p: float
+    pairs: Paired
+
+    @property
+    def n(self) -> int:
+        """Videos that both have."""
+        return self.pairs.n
+
+    @property
+    def difference(self) -> float:
+        """Mean of better - worse."""
+        return self.pairs.difference
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % bootstrap interval."""
+        return self.pairs.low
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % bootstrap interval."""
+        return self.pairs.high
+
+    @property
+    def p(self) -> float:
+        """Two-sided Wilcoxon signed-rank test over the videos."""
+        return self.pairs.p
 
     @property
     def holds(self) -> bool:
         """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
+        return self.pairs.holds
 
 
 def comparisons(report: Report) -> list[Comparison]:
@@ -43,19 +60,19 @@ def comparisons(report: Report) -> list[Comparison]:
     found = []
     for line in report.lines:
         up = line.about["higher_is_better"]
-        table = _values(report, line)
+        table = values_by_video(report, line)
         if up is None or len(table) < 2:
             continue
         means = {method: np.mean(list(values.values())) for method, values in table.items()}
         best = (max if up else min)(means, key=lambda method: means[method])
         for method, values in table.items():
-            common = sorted(values.keys() & table[best].keys())
-            if method != best and len(common) >= FEWEST:
-                found.append(_compare(line, best, method, table[best], values, common, bool(up)))
+            pairs = common_values(table[best], values)
+            if method != best and len(pairs[0]) >= FEWEST:
+                found.append(_compare(line, best, method, *pairs, bool(up)))
     return found
 
 
-def _values(report: Report, line: MetricLine) -> dict[str, dict[str, float]]:
+def values_by_video(report: Report, line: MetricLine) -> dict[str, dict[str, float]]:
     """Value of each video by method, where there is one."""
     table: dict[str, dict[str, float]] = {}
     for run in report.runs:
@@ -66,22 +83,9 @@ def _values(report: Report, line: MetricLine) -> dict[str, dict[str, float]]:
     return table
 
 
-def _compare(
-    line: MetricLine,
-    best: str,
-    other: str,
-    best_values: dict[str, float],
-    other_values: dict[str, float],
-    common: list[str],
-    up: bool,
-) -> Comparison:
-    from scipy.stats import wilcoxon
-
-    gaps = np.array([best_values[video] - other_values[video] for video in common])
+def _compare(line: MetricLine, best: str, other: str, a: list[float], b: list[float], up: bool) -> Comparison:
+    """Whoever has the better mean over the common videos comes first, whatever all videos say."""
     better, worse = best, other
-    if (gaps.mean() < 0) == up and gaps.mean() != 0:
-        better, worse, gaps = other, best, -gaps
-    interval = bootstrap(lambda draw: float(gaps[draw].mean()), len(gaps), seed_of(0, line.id, best, other))
-    assert interval is not None
-    p = 1.0 if not gaps.any() else float(wilcoxon(gaps).pvalue)
-    return Comparison(line, better, worse, len(common), float(gaps.mean()), *interval, p)
+    if (np.mean(a) < np.mean(b)) == up and np.mean(a) != np.mean(b):
+        better, worse, a, b = other, best, b, a
+    return Comparison(line, better, worse, compare_pairs(a, b, pair_seed(line.id, best, other)))
