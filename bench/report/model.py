@@ -103,7 +103,7 @@ def load_report(folders: Sequence[Path]) -> Report:
     for folder in folders:
         results = load_results(folder)
         place = folder if folder.is_dir() else folder.parent
-        runs.append(Run(place, place.resolve().name, results, _videos(place)))
+        runs.append(Run(place, place.resolve().name, results, video_records(place)))
     counts: dict[str, int] = {}
     for run in runs:
         for method in {row["method"] for row in run.results["rows"]}:
@@ -129,7 +129,12 @@ def load_report(folders: Sequence[Path]) -> Report:
     return Report(runs, methods, list(lines.values()), unavailable, ", ".join(suites))
 
 
-def _videos(folder: Path) -> list[dict[str, Any]]:
+def video_records(folder: Path) -> list[dict[str, Any]]:
+    """The lines of videos.jsonl; none when the file is gone.
+
+    Raises:
+        InputError: a line is damaged.
+    """
     path = folder / "videos.jsonl"
     try:
         lines = path.read_text().splitlines()
