@@ -1,9 +1,9 @@
 """What a stage of training is: which part of the network learns, from which losses, and how good it has become.
 
-A stage is a frozen dataclass; its fields are its options (`train.py --stage_option NAME=VALUE`, or `stage_options:` in the
-configuration file). It holds no weights of the animator and does no bookkeeping: `vfa.training.module` owns the step, the
-optimiser and the averaged weights, `vfa.training.keeping` the checkpoints. To add a stage: write the class, name it in
-`STAGES`.
+A stage is a frozen dataclass; its fields are its options (`train.py --stage_option NAME=VALUE`, or `stage_options:` in
+the configuration file). It holds no weights of the animator and does no bookkeeping: `vfa.training.module` owns the
+step, the optimiser and the averaged weights, `vfa.training.keeping` the checkpoints. To add a stage: write the class,
+name it in `STAGES`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Stage(ABC):
 
     @abstractmethod
     def sheet(self, network: AnimatorNetwork, batch: dict[str, Any]) -> np.ndarray:
-        """uint8 `[H, W, 3]`: source, driving, output, truth, depth, flow of a few samples; see `vfa.training.sheets`."""
+        """uint8 `[H, W, 3]`: source, driving, output, truth, depth, flow of some samples; see `vfa.training.sheets`."""
 
     def notes(self) -> dict[str, str]:
         """What a reader of the log and of the checkpoint must know, for example which perceptual loss was used."""
@@ -155,9 +155,11 @@ def _converted(name: str, value: Any, hint: Any) -> Any:
             return str(value).lower() == "true"
         if kind in (int, float, str) and not isinstance(value, bool):
             try:
-                return kind(value)
+                converted = kind(value)
             except (TypeError, ValueError):
                 continue
+            if kind is str or converted == float(value):
+                return converted
     raise InputError(
         f"{name} has an unfit value", expected=str(getattr(hint, "__name__", hint)), found=repr(value)[:80]
     )
