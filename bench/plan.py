@@ -85,7 +85,8 @@ def why_unavailable(metric: Metric, samples: Sequence[Sample]) -> str:
     if metric.sourced and all(sample.source is None for sample in samples):
         return "needs source images; this layout names none"
     meshes = [sample.is_mesh for sample in samples]
-    if "vertices" in metric.needs and not any(meshes):
+    beside = any("vertices_prediction" in sample.tables for sample in samples)
+    if "vertices" in metric.needs and not any(meshes) and not beside:
         return "scores vertex sequences (.npy, .npz), and these are videos"
     if "vertices" not in metric.needs and all(meshes):
         return "scores videos, and these are vertex sequences"
@@ -98,6 +99,8 @@ def why_unavailable(metric: Metric, samples: Sequence[Sample]) -> str:
 
 
 def _table_hint(kind: str) -> str:
+    if kind == "driver":
+        return "whose face the driver's is; the synthetic suite of bench run knows"
     if kind == "au":
         return "OpenFace's FeatureExtraction as <stem>.au.csv beside the videos, or gt_au_csv/ and pred_au_csv/"
     return "columns valence and arousal as <stem>.va.csv beside the videos, or gt_va_csv/ and pred_va_csv/"

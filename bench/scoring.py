@@ -14,7 +14,7 @@ from bench.extraction import Extraction, Record, pairs_of
 from bench.features.alignment import AlignmentReport, check_same, timeline_pairs
 from bench.features.base import SampleFeatures, VideoFeatures
 from bench.features.registry import TABLES
-from bench.features.tables import read_table
+from bench.features.tables import read_beside, read_table
 from bench.features.warp import dtw_path, lip_trajectory, partners_of, path_report, warp_costs
 from bench.inputs import Pairing, Video, is_sound, is_streamed, wanted_extractors
 from bench.mesh_scoring import score_mesh
@@ -208,13 +208,21 @@ class _Scorer:
         return features
 
     def _tables(self, features: SampleFeatures) -> None:
-        for kind in ("au", "va"):
+        for kind in TABLES:
             for side, video in (("prediction", features.prediction), ("truth", features.truth)):
                 path = self.sample.tables.get(f"{kind}_{side}")
                 if path is None or video is None:
                     continue
                 try:
-                    video.arrays = {**video.arrays, kind: read_table(path)}
+                    arrays = read_beside(kind, path)
+                    if kind == "vertices" and len(arrays["vertices"]) != video.n_frames:
+                        raise InputError(
+                            "the vertex sequence and its video differ in length",
+                            path=path,
+                            expected=f"{video.n_frames} frames",
+                            found=f"{len(arrays['vertices'])} frames",
+                        )
+                    video.arrays = {**video.arrays, **arrays}
                 except InputError as error:
                     if str(error) not in self.faults:
                         self.faults.append(str(error))

@@ -12,7 +12,7 @@ from bench.features.base import Extractor
 from vfa.errors import InputError
 
 STREAMED = ("frames", "planes")
-TABLES = ("au", "va", "vertices")
+TABLES = ("au", "va", "vertices", "driver")
 PLUMBING = {"base", "network_base", "registry"}
 
 _extractors: dict[str, type[Extractor]] = {}

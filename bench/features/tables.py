@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.features.base import VideoFeatures
+from bench.store import read_arrays
 from vfa.errors import InputError
 
 
@@ -42,6 +44,25 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+def read_beside(kind: str, path: Path) -> dict[str, Any]:
+    """Features from a file that belongs to a video, by name: a table under its kind; of an .npz all that it holds.
+
+    Args:
+        kind: `au`, `va`, `vertices` (a vertex sequence, frame by frame with the video) or `driver` (a face's shape).
+
+    Raises:
+        InputError: the file is damaged or of another kind.
+    """
+    if kind in ("au", "va"):
+        return {kind: read_table(path)}
+    if kind == "vertices":
+        return read_vertices(path).arrays
+    shape = (read_arrays(path) or {}).get("driver")
+    if shape is None or shape.ndim != 2:
+        raise InputError("this is no face's shape", path=path, expected="an array `driver` [N,3] in an .npz")
+    return {"driver": shape}
 
 
 def read_vertices(path: Path) -> VideoFeatures:
