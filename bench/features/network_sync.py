@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,22 +13,32 @@ from bench.features.base import AudioExtractor, Chunk, Extractor, VideoInfo
 from bench.features.network_base import SteadyRate, device, open_on_device, single_threaded
 from bench.features.registry import register_extractor
 
+if TYPE_CHECKING:
+    from bench.networks.syncnet_track import FaceTrack
+
 SHORT_TRACK = 25
 BATCH = 8
+DETECTED_PIXELS = 1 << 21
 AUDIO_BATCH = 64
 SAMPLES_PER_FRAME = 640
 SCENE_THRESHOLD = 30.0
 SHORTEST_SCENE = 15
 
 
-def embed_lips(network: Any, crops: np.ndarray) -> np.ndarray:
-    """SyncNet's embeddings float32 [T-5,1024] of mouth crops uint8 [T,224,224,3]."""
+def embed_lips(network: Any, crop: Callable[[int], np.ndarray], length: int) -> np.ndarray:
+    """SyncNet's embeddings float32 [T-5,1024] of a track of T frames, of which only a few are held at a time.
+
+    Args:
+        crop: the mouth crop uint8 [224,224,3] of a frame of the track by its place. length: T.
+    """
     from bench.networks.syncnet_track import WINDOW, lip_windows
 
-    parts = []
-    for start in range(0, max(len(crops) - WINDOW, 0), BATCH):
-        windows = lip_windows(crops[start : start + BATCH + WINDOW])
+    parts, crops = [], [crop(place) for place in range(min(WINDOW, length))]
+    for start in range(0, max(length - WINDOW, 0), BATCH):
+        crops += [crop(place) for place in range(start + WINDOW, min(start + BATCH + WINDOW, length))]
+        windows = lip_windows(np.stack(crops))
         parts.append(np.asarray(network(lip=windows.to(device()))["lip"].cpu()))
+        crops = crops[-WINDOW:]
     return np.concatenate(parts) if parts else np.zeros((0, 1024), np.float32)
 
 
@@ -82,13 +92,15 @@ class _Spool:
 
 @register_extractor
 class SyncLips(Extractor):
-    """Lip embeddings of all face tracks at 25 fps.
+    """Lip embeddings of the face tracks at 25 fps.
 
     `sync_lips` `[N, 1024]`, the tracks one after another; `sync_tracks` `[K, 3]`: first frame of a track at 25 fps, its
-    number of windows, its number of frames. Tracks of more than 25 frames are kept; the metric chooses.
+    number of windows, in how many frames its face was found. Tracks count from more than 100 such frames on, as in the
+    original; only where a video has none, those of more than 25 do. Smaller faces than 100 pixels never count.
     """
 
     name = "sync_lips"
+    version = 2
     provides = ("sync_lips", "sync_tracks")
     weights = ("syncnet", "s3fd")
     cost = 900.0
@@ -99,15 +111,17 @@ class SyncLips(Extractor):
         self._spool = _Spool()
         self._steady = SteadyRate()
         self._duration = 1.0 / float(info.rate)
+        self._batch = int(np.clip(DETECTED_PIXELS // (info.width * info.height), 1, BATCH))
         self._cuts = SceneCuts()
+        self._waiting: list[tuple[np.ndarray, int]] = []
         self._boxes: list[np.ndarray] = []
         self._kept: list[int] = []
 
-    def detect(self, frame: np.ndarray) -> np.ndarray:
-        """Faces of a frame, float [M,5]."""
-        from bench.networks.s3fd import detect_faces
+    def detect(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Faces of frames of one size, float [M,5] each."""
+        from bench.networks.s3fd import detect_in_frames
 
-        return detect_faces(self._detector, frame)
+        return detect_in_frames(self._detector, frames)
 
     @single_threaded
     def update(self, chunk: Chunk) -> Mapping[str, np.ndarray]:
@@ -119,42 +133,67 @@ class SyncLips(Extractor):
         if times == 0:
             return
         assert self._spool is not None
-        boxes, number = self.detect(frame), self._spool.add(frame)
+        self._kept += [self._spool.add(frame)] * times
         for _ in range(times):
             self._cuts.push(frame)
-            self._boxes.append(boxes)
-            self._kept.append(number)
+        # A copy: the frame is a row of a chunk, which would stay in memory as long as the frame waits.
+        self._waiting.append((frame.copy(), times))
+        if len(self._waiting) == self._batch:
+            self._detect()
+
+    def _detect(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            for boxes, (_, times) in zip(self.detect([frame for frame, _ in waiting]), waiting, strict=True):
+                self._boxes += [boxes] * times
+
+    def _tracks(self) -> list[FaceTrack]:
+        """The tracks of all shots that count."""
+        from bench.networks.syncnet_track import MIN_TRACK, track_faces
+
+        borders = [*self._cuts.starts, len(self._boxes)]
+        for least in (MIN_TRACK, SHORT_TRACK):
+            tracks = [
+                track
+                for start, end in zip(borders[:-1], borders[1:], strict=True)
+                for track in track_faces(self._boxes[start:end], min_track=least, first_frame=start)
+            ]
+            if tracks:
+                return tracks
+        return []
 
     @single_threaded
     def finish(self) -> Mapping[str, np.ndarray]:
-        from bench.networks.syncnet_track import track_faces
-
         self._show(*self._steady.end(self._duration))
+        self._detect()
         lips, table = [], []
-        borders = [*self._cuts.starts, len(self._boxes)]
-        for start, end in zip(borders[:-1], borders[1:], strict=True):
-            for track in track_faces(self._boxes[start:end], min_track=SHORT_TRACK, first_frame=start):
-                rows = embed_lips(self._network, self._crops(track.frames, track.boxes))
-                lips.append(rows)
-                table.append((float(track.frames[0]), float(len(rows)), float(len(track.frames))))
+        for track in self._tracks():
+            rows = embed_lips(self._network, self._cropper(track), len(track.frames))
+            lips.append(rows)
+            table.append((float(track.frames[0]), float(len(rows)), float(track.detections)))
         return {
             "sync_lips": np.concatenate(lips) if lips else np.zeros((0, 1024), np.float32),
             "sync_tracks": np.array(table, np.float64).reshape(-1, 3),
         }
 
-    def _crops(self, frames: Sequence[int] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    def _cropper(self, track: FaceTrack) -> Callable[[int], np.ndarray]:
+        """Mouth crops of a track by place."""
         from bench.networks.syncnet_track import crop_lips, smooth_track
 
-        assert self._spool is not None
-        smooth = smooth_track(boxes)
-        places = [self._kept[frame] for frame in frames]
-        return np.stack([crop_lips(self._spool.get(p), *row) for p, row in zip(places, smooth, strict=True)])
+        smooth = smooth_track(track.boxes)
+
+        def crop(place: int) -> np.ndarray:
+            assert self._spool is not None
+            return crop_lips(self._spool.get(self._kept[track.frames[place]]), *smooth[place])
+
+        return crop
 
     def close(self) -> None:
         if self._spool is not None:
             self._spool.close()
             self._spool = None
         self._network = self._detector = None
+        self._waiting = []
 
 
 @register_extractor

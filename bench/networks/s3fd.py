@@ -6,7 +6,7 @@ dilated fc6, third pooling rounds up) and `s3fd-619a316812.pth` (face_alignment:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,34 +146,55 @@ def detector_input(image: np.ndarray, *, scale: float = 1.0, bgr: bool = False) 
     return torch.from_numpy(x)[None]
 
 
-@torch.no_grad()
 def detect_faces(
     network: S3FD, image: np.ndarray, *, scale: float = 0.25, confidence: float = 0.9, overlap: float = 0.1
 ) -> np.ndarray:
-    """Faces of one frame by the rule of SyncNet's pipeline.
+    """Faces of one frame, uint8 [H,W,3] RGB, by the rule of SyncNet's pipeline: see `detect_in_frames`."""
+    return detect_in_frames(network, [image], scale=scale, confidence=confidence, overlap=overlap)[0]
+
+
+@torch.no_grad()
+def detect_in_frames(
+    network: S3FD,
+    images: Sequence[np.ndarray],
+    *,
+    scale: float = 0.25,
+    confidence: float = 0.9,
+    overlap: float = 0.1,
+) -> list[np.ndarray]:
+    """Faces of frames of one size, found in one run of the network, by the rule of SyncNet's pipeline.
 
     Candidates above 0.05, at most 5000, are thinned at IoU 0.3 to at most 750; those above `confidence` are thinned
     again at `overlap`.
 
     Args:
         network: the detector.
-        image: uint8 [H,W,3] RGB.
+        images: uint8 [H,W,3] RGB each.
         scale: resize factor before detection.
         confidence: lowest score kept.
         overlap: largest IoU between two faces kept.
     Returns:
-        float32 [M,5]: x1, y1, x2, y2 in pixels of `image`, score; best first.
+        For each frame float32 [M,5]: x1, y1, x2, y2 in pixels of the frame, score; best first.
     """
-    x = detector_input(image, scale=scale, bgr=network.bgr).to(next(network.parameters()).device)
+    device = next(network.parameters()).device
+    x = torch.cat([detector_input(image, scale=scale, bgr=network.bgr) for image in images]).to(device)
     output = network(x)
-    ratio = torch.tensor([image.shape[1] / x.shape[3], image.shape[0] / x.shape[2]], device=x.device).repeat(2)
-    boxes, scores = output["boxes"][0] * ratio, output["scores"][0]
+    height, width = images[0].shape[:2]
+    ratio = torch.tensor([width / x.shape[3], height / x.shape[2]], device=device).repeat(2)
+    return [
+        _thinned(boxes * ratio, scores, confidence, overlap).cpu().numpy()
+        for boxes, scores in zip(output["boxes"], output["scores"], strict=True)
+    ]
+
+
+def _thinned(boxes: Tensor, scores: Tensor, confidence: float, overlap: float) -> Tensor:
+    """Faces [M,5] among the boxes [P,4] of one frame and their scores [P]."""
     candidates = torch.nonzero(scores > 0.05)[:, 0]
     candidates = candidates[scores[candidates].argsort(descending=True, stable=True)[:5000]]
     kept = candidates[nms(boxes[candidates], scores[candidates], 0.3)[:750]]
     kept = kept[scores[kept] > confidence]
     kept = kept[nms(boxes[kept], scores[kept], overlap)]
-    return torch.cat((boxes[kept], scores[kept, None]), dim=1).cpu().numpy()
+    return torch.cat((boxes[kept], scores[kept, None]), dim=1)
 
 
 def s3fd() -> S3FD:

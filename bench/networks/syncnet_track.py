@@ -32,19 +32,20 @@ class FaceTrack:
     Attributes:
         frames: int64 [T], consecutive frame numbers.
         boxes: float64 [T,4], gaps filled linearly.
+        detections: in how many of the frames the face was found.
     """
 
     frames: np.ndarray
     boxes: np.ndarray
+    detections: int
 
 
-def box_iou(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two boxes [4]."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    inter = max(0.0, float(width)) * max(0.0, float(height))
-    areas = (first[2] - first[0]) * (first[3] - first[1]) + (second[2] - second[0]) * (second[3] - second[1])
-    return inter / (float(areas) - inter) if areas > inter else 0.0
+def box_iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union [M] of a box [4] with others [M,4]; 0 for boxes without area."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    inter = np.maximum(sides, 0.0).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
 
 
 def track_faces(
@@ -67,25 +68,30 @@ def track_faces(
     Returns:
         Tracks in order of their first frame.
     """
-    remaining = [[np.asarray(box[:4], np.float64) for box in boxes] for boxes in detections]
+    found = [np.asarray(boxes, np.float64)[:, :4] if len(boxes) else np.zeros((0, 4)) for boxes in detections]
+    free = [np.ones(len(boxes), bool) for boxes in found]
     tracks = []
-    while any(remaining):
-        numbers: list[int] = []
-        chain: list[np.ndarray] = []
-        for number, boxes in enumerate(remaining):
-            if not boxes:
-                continue
-            if not chain:
-                best = 0
-            elif number - numbers[-1] > MAX_GAP:
+    start = 0
+    while start < len(found):
+        places = np.flatnonzero(free[start])
+        if not len(places):
+            start += 1
+            continue
+        # Faces before `start` are all taken, so a new track begins here.
+        numbers, chain = [start], [found[start][places[0]]]
+        free[start][places[0]] = False
+        for number in range(start + 1, len(found)):
+            if number - numbers[-1] > MAX_GAP:
                 break
-            else:
-                overlaps = [box_iou(box, chain[-1]) for box in boxes]
-                best = int(np.argmax(overlaps))
-                if overlaps[best] <= MIN_IOU:
-                    continue
-            chain.append(boxes.pop(best))
-            numbers.append(number)
+            places = np.flatnonzero(free[number])
+            if not len(places):
+                continue
+            overlaps = box_iou(chain[-1], found[number][places])
+            best = int(np.argmax(overlaps))
+            if overlaps[best] > MIN_IOU:
+                numbers.append(number)
+                chain.append(found[number][places[best]])
+                free[number][places[best]] = False
         if len(chain) > min_track:
             track = _filled(np.array(numbers), np.stack(chain), first_frame)
             sides = (track.boxes[:, 2:] - track.boxes[:, :2]).mean(axis=0)
@@ -97,7 +103,7 @@ def track_faces(
 def _filled(numbers: np.ndarray, boxes: np.ndarray, first_frame: int) -> FaceTrack:
     frames = np.arange(numbers[0], numbers[-1] + 1)
     filled = np.stack([np.interp(frames, numbers, boxes[:, k]) for k in range(4)], axis=1)
-    return FaceTrack(frames + first_frame, filled)
+    return FaceTrack(frames + first_frame, filled, len(numbers))
 
 
 def smooth_track(boxes: np.ndarray) -> np.ndarray:

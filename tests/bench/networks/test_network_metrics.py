@@ -176,7 +176,7 @@ def test_lse_equals_a_direct_computation(weights: Path, monkeypatch: pytest.Monk
     n, box = 27, np.array([40.0, 30.0, 150.0, 145.0])
     drift = clip(n, 7, (180, 170)).astype(int) // 12
     frames = (clip(1, 8, (180, 170)).astype(int) * 9 // 10 + drift).astype(np.uint8)
-    monkeypatch.setattr(SyncLips, "detect", lambda self, frame: np.array([[*box, 1.0]]))
+    monkeypatch.setattr(SyncLips, "detect", lambda self, frames: [np.array([[*box, 1.0]])] * len(frames))
     video = extracted(SyncLips(), frames, 5)
     assert video["sync_tracks"].tolist() == [[0.0, n - 5, n]]
     samples = (np.random.default_rng(8).normal(size=n * 640) * 0.1).astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -92,9 +94,23 @@ def test_short_small_and_jumping_faces_are_dropped() -> None:
 
 
 def test_overlap() -> None:
-    assert box_iou(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2])) == pytest.approx(1 / 3)
-    assert box_iou(np.array([0, 0, 2, 2]), np.array([2, 2, 3, 3])) == 0
-    assert box_iou(np.array([0, 0, 0, 0]), np.array([0, 0, 0, 0])) == 0
+    others = np.array([[1.0, 0, 3, 2], [2, 2, 3, 3], [0, 0, 2, 2], [1, 1, 1, 1]])
+    np.testing.assert_allclose(box_iou(np.array([0.0, 0, 2, 2]), others), [1 / 3, 0, 1, 0])
+    assert box_iou(np.zeros(4), np.zeros((1, 4))) == 0
+
+
+def test_detections_are_counted_without_the_filled_gaps() -> None:
+    (track,) = track_faces([_box(t, 0)[None] if t % 2 else np.empty((0, 5)) for t in range(240)])
+    assert (len(track.frames), track.detections) == (239, 120)
+
+
+def test_noise_of_many_boxes_takes_no_time() -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 400, (30, 300, 2))
+    noise = [np.concatenate([places, places + 20], axis=1) for places in corners]
+    began = time.process_time()
+    assert track_faces(noise, min_track=25) == []
+    assert time.process_time() - began < 20
 
 
 def test_windows_of_frames_and_sound() -> None:
