@@ -242,14 +242,15 @@ def _check_hash(path: Path, expected: str | None) -> None:
         expected = (beside.read_text().split() or [""])[0]
     if expected is None:
         return
-    found = _digest(path)
+    found = file_sha256(path)
     if found != expected.lower():
         raise CheckpointError(
             "wrong hash", path=path, expected=f"sha256 {expected}", found=f"sha256 {found}", hint="fetch the file again"
         )
 
 
-def _digest(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
