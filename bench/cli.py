@@ -73,6 +73,24 @@ class Format(str, Enum):
     latex = "latex"
 
 
+class CompareFormat(str, Enum):
+    """Formats of a comparison."""
+
+    table = "table"
+    md = "md"
+    csv = "csv"
+    html = "html"
+    json = "json"
+
+
+class Videos(str, Enum):
+    """How the videos of a leaderboard get beside its page."""
+
+    copy = "copy"
+    link = "link"
+    none = "none"
+
+
 class Topic(str, Enum):
     """What `bench list` lists."""
 
@@ -173,6 +191,44 @@ def report(
     from bench.commands.report import run_report
 
     raise typer.Exit(run_report(folders, format.value, out, published, strips))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="RUN/METHOD, or a run with one method.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The same, to compare with.")],
+    format: Annotated[CompareFormat, typer.Option(help="table is for the terminal.")] = CompareFormat.table,
+    out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Says in which metrics one method is better than another beyond chance, over the samples both have.
+
+    Example: bench compare runs/demo/vfa runs/demo/static
+    """
+    from bench.commands.compare import run_compare
+
+    raise typer.Exit(run_compare(a, b, format.value, out, seed))
+
+
+@app.command()
+def leaderboard(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Folders of bench run or bench evaluate.")],
+    out: Annotated[Path, typer.Option(help="Folder of the page.")] = Path("leaderboard"),
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "Leaderboard",
+    videos: Annotated[Videos, typer.Option(help="Copy the videos beside the page, link them, or leave them out.")] = (
+        Videos.copy
+    ),
+    max_samples: Annotated[int, typer.Option(min=1, help="Samples with players, at most; scores count all.")] = 200,
+    published: Annotated[bool, typer.Option(help="Show published tables beside the scores.")] = True,
+    cost_of: Annotated[int, typer.Option(min=1, help="Videos for which time and space are estimated.")] = 100_000,
+) -> None:
+    """Builds a page that opens from the disk: tables with intervals and places, plots, players side by side, cost.
+
+    Example: bench leaderboard runs/demo runs/more --out site/
+    """
+    from bench.commands.leaderboard import run_leaderboard
+
+    raise typer.Exit(run_leaderboard(runs, out, title, videos.value, max_samples, published, cost_of))
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -176,3 +177,15 @@ def number(value: float | None, digits: int = 4) -> str:
 def arrow(higher_is_better: bool | None) -> str:
     """Up, down, or a sign for closeness to the truth's own value."""
     return {True: "↑", False: "↓", None: "≈"}[higher_is_better]
+
+
+def escape_cell(text: str) -> str:
+    """Text that cannot break out of a cell of a markdown table."""
+    return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
+
+
+def safe_cell(value: Any) -> Any:
+    """A cell of a CSV file whose text cannot start a formula; nothing for None."""
+    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
+        return "'" + value
+    return "" if value is None else value

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from typing import Any
 
 from bench.report.compare import comparisons
-from bench.report.model import MetricLine, Report, arrow, number, published_tables
+from bench.report.model import MetricLine, Report, arrow, escape_cell, number, published_tables, safe_cell
 
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -59,13 +58,16 @@ def markdown(report: Report, *, published: bool) -> str:
         out.append("")
     if report.unavailable:
         out += ["## Not computed", ""]
-        out += [f"- {', '.join(names)}: {_cell(reason)}" for reason, names in report.unavailable.items()]
+        out += [f"- {', '.join(names)}: {escape_cell(reason)}" for reason, names in report.unavailable.items()]
         out.append("")
     for run in report.runs:
         for text in run.results["unmatched"]:
-            out.append(f"- unmatched: {_cell(text)}")
+            out.append(f"- unmatched: {escape_cell(text)}")
         for video in run.videos:
-            out += [f"- {_cell(video['label'])}/{_cell(video['video'])}: {_cell(text)}" for text in video["faults"]]
+            out += [
+                f"- {escape_cell(video['label'])}/{escape_cell(video['video'])}: {escape_cell(text)}"
+                for text in video["faults"]
+            ]
     if published:
         for table in published_tables():
             head = [f"{c['name']} {'↑' if c['direction'] == 'up' else '↓'}" for c in table["columns"]]
@@ -115,15 +117,11 @@ def _markdown_cell(row: dict[str, Any] | None, best: bool) -> str:
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    return "| " + " | ".join(escape_cell(cell) for cell in cells) + " |"
 
 
 def _rule(n: int) -> str:
     return "|" + " --- |" * n
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
 
 
 def comma_separated(report: Report) -> str:
@@ -138,14 +136,8 @@ def comma_separated(report: Report) -> str:
             for name in ("pooled", "video_mean"):
                 flat |= {name: row[name]["value"], f"{name}_low": row[name]["low"], f"{name}_high": row[name]["high"]}
             flat |= {name: row["details"].get(name) for name in ("unaligned", *WARP_COSTS)}
-            writer.writerow([_safe(flat[name]) for name in CSV_FIELDS])
+            writer.writerow([safe_cell(flat[name]) for name in CSV_FIELDS])
     return buffer.getvalue()
-
-
-def _safe(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in "=+-@\t\r" and value:
-        return "'" + value
-    return "" if value is None else value
 
 
 def latex(report: Report) -> str:
