@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.costs import peak_megabytes
 from bench.distributed import Ranks, launch
 from bench.features.reader import VideoReader
 from bench.metrics import rows
@@ -43,14 +44,17 @@ class Job:
 
 
 def run_job(job: Job, tell: Callable[[Any], None]) -> list[dict[str, Any]]:
-    """Scores one group in this process; tells each (video, extractor) as it is done, then the decoding passes."""
+    """Scores one group in this process; tells each (video, extractor) as it is done, then the costs."""
 
     def record(video: str, extractor: str, reason: str) -> None:
         tell({"kind": "features", "input": video, "extractor": extractor, "reason": reason})
 
     before = VideoReader.passes
-    records = score_group(job.group, job.settings, job.out, make_extraction(job.cache, fresh=job.fresh, record=record))
-    tell({"kind": "decodes", "count": VideoReader.passes - before})
+    extraction = make_extraction(job.cache, fresh=job.fresh, record=record)
+    records = score_group(job.group, job.settings, job.out, extraction)
+    decodes, costs = VideoReader.passes - before, extraction.costs
+    message = {"kind": "costs", "decodes": decodes, "wall": costs.wall, "cpu": costs.cpu}
+    tell(message | {"peak_megabytes": peak_megabytes()})
     return records
 
 
@@ -94,8 +98,10 @@ def evaluate(
         total = sum(len(group.samples) for group in mine)
 
         def tell(message: Mapping[str, Any]) -> None:
-            if message["kind"] == "decodes":
-                outcome.decodes += message["count"]
+            if message["kind"] == "costs":
+                outcome.decodes += message["decodes"]
+                outcome.costs.add(message["wall"], message["cpu"])
+                outcome.peak_megabytes = max(outcome.peak_megabytes, message["peak_megabytes"])
             journal.append(message)
 
         for event in run_jobs(run_job, jobs, options.workers, tell):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.costs import Costs
 from bench.features.alignment import Pairer, pairs_by_time, timeline_pairs
 from bench.features.base import AudioExtractor, Extractor
 from bench.features.reader import StreamFrame, VideoReader, read_audio, stamp
@@ -27,10 +28,14 @@ class Extraction:
 
     Args:
         store: where features are kept. fresh: ignore what is stored. record: told of each (video, extractor).
+
+    Attributes:
+        costs: time by extractor and streamed metric so far.
     """
 
     def __init__(self, store: FeatureStore, *, fresh: bool, record: Record) -> None:
         self.store, self.fresh, self.record = store, fresh, record
+        self.costs = Costs()
 
     def open(self, path: Path, extractors: list[Extractor]) -> Video:
         """A video with what is known of it; reads header and hash only."""
@@ -71,7 +76,7 @@ class Extraction:
             pair = None
             if stream is not None and truth_stream is not None and pairing is not None and metrics:
                 functions = {f"metric:{m.id()}": (m.needs, m.values) for m in metrics}
-                pair = PairPass(stream.video, truth_stream.video, functions)  # type: ignore[arg-type]
+                pair = PairPass(stream.video, truth_stream.video, functions, self.costs)  # type: ignore[arg-type]
                 pairer = Pairer(stream.frames, by_time=pairing.by_time, partners=pairing.partners)
                 rows.append((stream, pairer, pair))
             elif stream is not None:
@@ -110,7 +115,7 @@ class Extraction:
         if not todo and not raw and video.times is not None:
             return None
         known = {n: a for n, a in video.arrays.items() if video.times is not None and len(a) == len(video.times)}
-        video_pass = VideoPass(video.info, todo, known)
+        video_pass = VideoPass(video.info, todo, known, self.costs)
         reader: Any
         if not raw and video.times is not None:
             reader = Replay(video)
@@ -162,27 +167,32 @@ class Extraction:
             self.record(where, name, "")
 
     def sound(self, path: Path, features: set[str]) -> tuple[dict[str, np.ndarray], str]:
-        """Features of the sound of a file, and why there are none."""
+        """Features of the sound of a file, and why some or all are not there."""
         key = file_hash(path)
         arrays: dict[str, np.ndarray] = {}
+        reasons: list[str] = []
         samples: np.ndarray | None = None
         for cls in resolve(features):
             extractor = cls()
             assert isinstance(extractor, AudioExtractor)
-            stored = None if self.fresh else self.store.load(key, extractor.name, version_of(extractor))
-            if stored is None:
-                try:
+            new = False
+            try:
+                stored = None if self.fresh else self.store.load(key, extractor.name, version_of(extractor))
+                if stored is None:
                     samples = read_audio(path) if samples is None else samples
                     if samples is None:
                         return {}, f"{path.name} has no sound"
-                    stored = dict(extractor.extract(samples))
-                except Exception as error:
-                    self.record(str(path), extractor.name, reason_of(error))
-                    return {}, reason_of(error)
+                    with self.costs.measure(extractor.name):
+                        stored, new = dict(extractor.extract(samples)), True
+            except Exception as error:
+                self.record(str(path), extractor.name, reason_of(error))
+                reasons.append(reason_of(error))
+                continue
+            if new:
                 self.store.save(key, extractor.name, version_of(extractor), stored)
                 self.record(str(path), extractor.name, "")
             arrays.update(stored)
-        return arrays, ""
+        return arrays, "; ".join(dict.fromkeys(reasons))
 
 
 class Replay:

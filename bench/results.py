@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.costs import Costs
 from bench.plan import Plan
 from bench.scoring import Settings
 from bench.store import SCHEMA, dumps, file_hash, write_text
@@ -48,6 +49,7 @@ class Outcome:
     Attributes:
         rows: of results.json (empty on ranks that do not lead). n_failed: samples with faults.
         n_scored, n_kept: samples scored now, and kept from an earlier run. decodes: passes over videos.
+        costs: time by extractor and streamed metric, of this rank. peak_megabytes: memory of its largest process.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -58,6 +60,8 @@ class Outcome:
     n_kept: int = 0
     decodes: int = 0
     seconds: float = 0.0
+    costs: Costs = field(default_factory=Costs)
+    peak_megabytes: float = 0.0
 
 
 def versions() -> dict[str, str]:
@@ -116,6 +120,8 @@ def write_results(
         "scored": outcome.n_scored,
         "kept": outcome.n_kept,
         "decoding_passes": outcome.decodes,
+        "peak_megabytes": round(outcome.peak_megabytes),
+        "costs": outcome.costs.as_record(),
         "machine": platform.machine(),
         "system": platform.platform(),
     }

@@ -21,10 +21,11 @@ from bench.mesh_scoring import score_mesh
 from bench.metrics.base import Metric, PerFrameMetric, VideoScore
 from bench.metrics.registry import create_metric
 from bench.records import reason_of, sample_record, score_record
+from bench.sound import SoundOf, sound_of
 from bench.store import FeatureStore, file_hash, sets_path, slug, text_hash, write_arrays
 from bench.suites.sample import Sample
 from bench.weights import require
-from vfa.errors import InputError, VFAError
+from vfa.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,18 @@ def score_group(group: Group, settings: Settings, out: Path, extraction: Extract
         return [sample_record(sample, "ok", {}, [], "", None, []) for sample in group.samples]
     if group.samples[0].is_mesh:
         return [score_mesh(sample, metrics, settings.max_drop, out) for sample in group.samples]
-    unpaired = [m for m in metrics if not m.paired]
     truth = None
     warped = settings.align == "dtw"
     extra = ("landmarks68",) if warped else ()
+    # The sound comes first: without it nothing needs to be seen for the metrics of lips and sound.
+    sounds = [sound_of(sample, metrics, extraction) for sample in group.samples]
     if group.truth is not None:
         of_truth = [m for m in metrics if m.paired or settings.reference]
+        of_truth = [m for m in of_truth if any(sound.serves(m) for sound in sounds)]
         truth = extraction.open(group.truth, wanted_extractors(of_truth, extra))
     rows: list[tuple[Sample, Video, Pairing | None]] = []
-    for sample in group.samples:
-        chosen = metrics if truth is not None else unpaired
+    for sample, sound in zip(group.samples, sounds, strict=True):
+        chosen = [m for m in metrics if (truth is not None or not m.paired) and sound.serves(m)]
         video = extraction.open(sample.prediction, wanted_extractors(chosen, extra))
         rows.append((sample, video, _pairing(metrics, settings) if truth is not None else None))
     extraction.run(truth, [(video, pairing) for _, video, pairing in rows])
@@ -98,10 +101,10 @@ def score_group(group: Group, settings: Settings, out: Path, extraction: Extract
         if any(pairing.metrics for _, pairing in pass_rows):
             extraction.run(truth, pass_rows)
     return [
-        _Scorer(sample, video, truth, pairing, warps.get(f"{sample.method}/{sample.id}"), settings, extraction).record(
+        _Scorer(sample, video, truth, pairing, warps.get(f"{sample.method}/{sample.id}"), settings, sound).record(
             metrics, out
         )
-        for sample, video, pairing in rows
+        for (sample, video, pairing), sound in zip(rows, sounds, strict=True)
     ]
 
 
@@ -142,7 +145,7 @@ class _Scorer:
     pairing: Pairing | None
     warp: tuple[Pairing, dict[str, float]] | None
     settings: Settings
-    extraction: Extraction
+    sound: SoundOf
     faults: list[str] = field(default_factory=list)
 
     def record(self, metrics: Sequence[Metric], out: Path) -> dict[str, Any]:
@@ -153,18 +156,17 @@ class _Scorer:
         self.faults = [f"{name}: {why}" for name, why in self.video.errors.items()]
         self.faults += [f"truth {name}: {why}" for name, why in (self.truth.errors if self.truth else {}).items()]
         self.faults += [f"{name}: {why}" for name, why in (self.pairing.errors if self.pairing else {}).items()]
-        sound, silent = self._sound(metrics)
-        base = self._features(self.pairing, sound)
-        warped = self._features(self.warp[0], sound) if self.warp is not None else None
+        base = self._features(self.pairing)
+        warped = self._features(self.warp[0]) if self.warp is not None else None
         report = self._alignment(base)
         blocked = self._blocked(report)
         for metric in metrics:
-            score = self._measure(metric, base, blocked, silent)
+            score = self._measure(metric, base, blocked)
             if self.settings.align == "dtw" and metric.paired:
                 score = self._warped(metric, score, warped)
             scores[metric.id()] = entry = score_record(score)
             if not metric.paired and self.truth is not None and self.settings.reference:
-                entry["reference"] = self._reference(metric, sound, silent)
+                entry["reference"] = self._reference(metric)
             if score.frames is not None:
                 frames[metric.id()] = score.frames
             sets |= score.sets or {}
@@ -181,25 +183,11 @@ class _Scorer:
     def _warnings(self) -> list[str]:
         return [*self.video.warnings, *(self.truth.warnings if self.truth else [])]
 
-    def _sound(self, metrics: Sequence[Metric]) -> tuple[dict[str, np.ndarray], str]:
-        wanted = {need for metric in metrics for need in metric.needs if is_sound(need)}
-        if not wanted:
-            return {}, ""
-        tried = [path for path in (self.sample.audio, self.sample.prediction, self.sample.truth) if path is not None]
-        why = ""
-        for path in tried:
-            try:
-                arrays, why = self.extraction.sound(path, wanted)
-            except VFAError as error:
-                arrays, why = {}, str(error)
-            if arrays:
-                return arrays, ""
-        return {}, f"no sound: {why}"
-
-    def _features(self, pairing: Pairing | None, sound: dict[str, np.ndarray]) -> SampleFeatures | None:
+    def _features(self, pairing: Pairing | None) -> SampleFeatures | None:
         if self.video.blocked() or self.video.times is None:
             return None
-        features = SampleFeatures(self.sample.id, self.video.features(), audio=sound, source=self.sample.source)
+        sample = self.sample
+        features = SampleFeatures(sample.id, self.video.features(), audio=self.sound.arrays, source=sample.source)
         if self.truth is not None and not self.truth.blocked() and self.truth.times is not None and pairing is not None:
             features.truth = self.truth.features()
             features.pairs = pairs_of(self.video, self.truth, pairing)
@@ -265,12 +253,12 @@ class _Scorer:
             return why
         return ""
 
-    def _measure(self, metric: Metric, features: SampleFeatures | None, blocked: str, silent: str) -> VideoScore:
+    def _measure(self, metric: Metric, features: SampleFeatures | None, blocked: str) -> VideoScore:
         if metric.paired and blocked:
             return VideoScore.missing(blocked)
         if features is None:
             return VideoScore.missing(self.video.why_missing("frames"))
-        why = self._lacks(metric, features, silent)
+        why = self._lacks(metric, features)
         if why:
             return VideoScore.missing(why)
         try:
@@ -279,8 +267,10 @@ class _Scorer:
             self.faults.append(f"{metric.id()}: {reason_of(error)}")
             return VideoScore.missing(reason_of(error))
 
-    def _lacks(self, metric: Metric, features: SampleFeatures, silent: str) -> str:
+    def _lacks(self, metric: Metric, features: SampleFeatures) -> str:
         """Which input a metric misses; empty when it has all."""
+        if not self.sound.serves(metric):
+            return self.sound.silent
         if is_streamed(metric):
             key = f"metric:{metric.id()}"
             if metric.paired:
@@ -292,8 +282,6 @@ class _Scorer:
             sides.append(("ground truth: ", features.truth, self.truth))
         for need in metric.needs:
             if is_sound(need):
-                if need not in features.audio:
-                    return silent or f"{need} is missing"
                 continue
             for label, arrays, video in sides:
                 if arrays is None or need not in arrays:
@@ -316,16 +304,16 @@ class _Scorer:
         score.details = {**score.details, "unaligned": plain.value, **self.warp[1]}
         return score
 
-    def _reference(self, metric: Metric, sound: dict[str, np.ndarray], silent: str) -> float:
+    def _reference(self, metric: Metric) -> float:
         """The same number of the ground truth itself: what a real video scores."""
         if self.truth is None or self.truth.blocked() or self.truth.times is None:
             return math.nan
-        features = SampleFeatures(self.sample.id, self.truth.features(), audio=sound)
+        features = SampleFeatures(self.sample.id, self.truth.features(), audio=self.sound.arrays)
         self._tables_of_truth(features)
         if is_streamed(metric) and f"metric:{metric.id()}" not in features.prediction:
             return math.nan
         try:
-            return metric.measure(features).value if not self._lacks(metric, features, silent) else math.nan
+            return metric.measure(features).value if not self._lacks(metric, features) else math.nan
         except Exception:
             return math.nan
 

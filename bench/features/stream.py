@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.costs import LOADING, Costs
 from bench.features.alignment import Pairer
 from bench.features.base import Chunk, Extractor, VideoInfo
 from bench.features.reader import StreamFrame, VideoReader, resized_frame, resized_planes
@@ -37,10 +38,17 @@ class VideoPass:
         info: the video.
         extractors: fresh objects in an order in which each finds what it needs.
         known: features stored earlier, one row per frame, that extractors of this pass need.
+        costs: where their time counts.
     """
 
-    def __init__(self, info: VideoInfo, extractors: Sequence[Extractor], known: dict[str, np.ndarray]) -> None:
-        self.info, self.known = info, known
+    def __init__(
+        self,
+        info: VideoInfo,
+        extractors: Sequence[Extractor],
+        known: dict[str, np.ndarray],
+        costs: Costs | None = None,
+    ) -> None:
+        self.info, self.known, self.costs = info, known, costs or Costs()
         self.extractors = list(extractors)
         self.errors: dict[str, Exception] = {}
         self.times: list[float] = []
@@ -48,14 +56,15 @@ class VideoPass:
         self.length = chunk_length(info)
         self._parts: dict[str, list[np.ndarray]] = {}
         for extractor in self.extractors:
-            self._try(extractor, partial(extractor.start, info))
+            self._try(extractor, partial(extractor.start, info), LOADING)
 
-    def _try(self, extractor: Extractor, action: Callable[[], Any]) -> Any:
+    def _try(self, extractor: Extractor, action: Callable[[], Any], counts_as: str = "") -> Any:
         """Runs a step of an extractor; one that fails is left out from then on and its reason kept."""
         if extractor.name in self.errors:
             return None
         try:
-            return action()
+            with self.costs.measure(counts_as or extractor.name):
+                return action()
         except Exception as error:
             self.errors[extractor.name] = error
             return None
@@ -125,11 +134,13 @@ class PairPass:
 
     Attributes:
         functions: key -> `values(prediction, truth)` of a metric, with the features it needs.
+        costs: where their time counts.
     """
 
     prediction: VideoPass
     truth: VideoPass
     functions: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any]], np.ndarray]]]
+    costs: Costs = field(default_factory=Costs)
     errors: dict[str, Exception] = field(default_factory=dict)
     pairs: list[tuple[int, int]] = field(default_factory=list)
 
@@ -165,7 +176,8 @@ class PairPass:
                         sides[0][need] = _resized(gather([p for p, _ in pairs], need), need, width, height)
                         sides[1][need] = gather([t for _, t in pairs], need)
                 picked = [{need: side[need] for need in needs} for side in sides]
-                self._values[key].append(np.asarray(function(picked[0], picked[1]), np.float64))
+                with self.costs.measure(key):
+                    self._values[key].append(np.asarray(function(picked[0], picked[1]), np.float64))
             except Exception as error:
                 self.errors[key] = error
 
