@@ -36,6 +36,15 @@ class Suite(str, Enum):
     micro = "micro"
 
 
+class RunSuite(str, Enum):
+    """Suites that methods can be run on."""
+
+    synthetic = "synthetic"
+    avatar = "avatar"
+    talking_head = "talking-head"
+    micro = "micro"
+
+
 class Profile(str, Enum):
     """Tables of published benchmarks."""
 
@@ -155,6 +164,73 @@ def evaluate(
         plan_only=plan,
     )
     raise typer.Exit(code)
+
+
+@app.command()
+def run(
+    methods: Annotated[str, typer.Option(help="With commas: names, .toml files, folder:PATH.")],
+    suite: Annotated[RunSuite, typer.Option(help="What to run them on.")] = RunSuite.synthetic,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("bench_run"),
+    data: Annotated[Path | None, typer.Option(help="The suite's files; the synthetic one needs none.")] = None,
+    people: Annotated[int, typer.Option(min=1, help="Synthetic: people.")] = 4,
+    clips: Annotated[int, typer.Option(min=1, help="Synthetic: performances of each.")] = 1,
+    crossed: Annotated[int, typer.Option(min=0, help="Synthetic: others whom each person is driven by.")] = 1,
+    frames: Annotated[int, typer.Option(min=2, help="Synthetic: frames of a clip.")] = 75,
+    rate: Annotated[str, typer.Option(help="Synthetic: frames per second.")] = "25",
+    size: Annotated[int, typer.Option(min=64, help="Synthetic: side of the pictures.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Synthetic: decides everything.")] = 0,
+    metrics: Annotated[str, typer.Option(help="Names with commas; all that can run by default.")] = "all",
+    profile: Annotated[Profile | None, typer.Option(help="The metrics of a published table.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    time_limit: Annotated[float, typer.Option(min=0, help="Seconds for one sample; 0 = none.")] = 1800.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first samples.")] = None,
+    overwrite: Annotated[Overwrite, typer.Option(help="Redo nothing, what is absent or failed, or all.")] = (
+        Overwrite.missing
+    ),
+    align: Annotated[Align, typer.Option(help="How frames of a pair find each other.")] = Align.resample,
+    score: Annotated[bool, typer.Option(help="Score the results afterwards.")] = True,
+) -> None:
+    """Drives methods through a suite and scores what comes out; goes on where an earlier run stopped.
+
+    Example: bench run --suite synthetic --methods oracle,static,copy,vfa-landmarks --out runs/demo
+    """
+    from bench.commands.run import RunRequest, run_run
+    from bench.suites.synthetic import Recipe
+
+    request = RunRequest(
+        suite.value,
+        methods,
+        out,
+        data,
+        Recipe(people, clips, crossed, seed, frames, rate, size),
+        metrics,
+        profile.value if profile else "",
+        workers,
+        time_limit,
+        limit,
+        overwrite.value,
+        align.value,
+        score,
+    )
+    raise typer.Exit(run_run(request))
+
+
+@app.command()
+def validate(
+    method: Annotated[str, typer.Argument(help="A name, a .toml file, or folder:PATH.")],
+    out: Annotated[Path, typer.Option(help="Folder for the clips and results.")] = Path("bench_validate"),
+    frames: Annotated[int, typer.Option(min=4, help="Frames of the two synthetic clips.")] = 16,
+    size: Annotated[int, typer.Option(min=64, help="Side of their pictures.")] = 256,
+    rate: Annotated[str, typer.Option(help="Their frames per second.")] = "25",
+    time_limit: Annotated[float, typer.Option(min=0, help="Seconds for one clip; 0 = none.")] = 600.0,
+) -> None:
+    """Checks a method on two synthetic clips, point by point, and measures its time and memory.
+
+    Example: bench validate wav2lip.toml
+    """
+    from bench.commands.validate import run_validate
+
+    raise typer.Exit(run_validate(method, out, frames, size, rate, time_limit))
 
 
 @app.command()

@@ -83,7 +83,7 @@ def evaluate(
     if ranks.leads:
         on_plan(plan)
     settings = replace(options.settings, metrics=tuple(metric.id() for metric in plan.runnable))
-    folder = _open_folder(options.out, ranks)
+    folder = open_folder(options.out, ranks)
     try:
         ranks.barrier()
         known = {} if options.overwrite == "always" else _known(folder)
@@ -130,7 +130,7 @@ def evaluate(
         folder.close()
 
 
-def _open_folder(path: Path, ranks: Ranks) -> RunFolder:
+def open_folder(path: Path, ranks: Ranks) -> RunFolder:
     """Opens the output folder on every rank, or fails on every rank, so that none waits for one that has gone."""
     folder, reason = None, None
     try:

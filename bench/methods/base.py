@@ -92,7 +92,7 @@ class OutputRules:
     """What is asked of a result beyond being a video.
 
     Attributes:
-        rate: frames per second it must have; None takes the sample's.
+        rate: frames per second it must have; None takes the sample's, 0 any.
         size: width and height; None takes the sample's, `(0, 0)` any.
         tolerance: share of the length by which it may differ (two frames always may, where the rate is another one).
     """

@@ -91,7 +91,7 @@ class Folder(Method):
     """
 
     title = "existing videos, by the samples' names"
-    needs, cost, output = ((),), 0.001, OutputRules(size=(0, 0), tolerance=0.1)
+    needs, cost, output = ((),), 0.001, OutputRules(rate=0.0, size=(0, 0), tolerance=0.1)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -70,7 +70,7 @@ def talking_head(prediction: Path, truth: Path | None) -> SampleList:
             )
             if path.is_file()
         }
-        return {"tables": tables, "audio": _first(root / "gt_audio", stem, AUDIO_SUFFIXES)}
+        return {"tables": tables, "audio": first_file(root / "gt_audio", stem, AUDIO_SUFFIXES)}
 
     methods = _methods(prediction / "pred_video", name=prediction.name)
     truths = files_by_stem(root / "gt_video", VIDEO_SUFFIXES)
@@ -96,18 +96,18 @@ def micro(prediction: Path, truth: Path | None) -> SampleList:
     samples, unmatched, used = [], [], set()
     for stem, path in files_by_stem(prediction, VIDEO_SUFFIXES).items():
         name = next((n for n in names if stem.startswith(n + "_") and len(stem) > len(n) + 1), None)
-        reference = _continued(references, name) if name else None
+        reference = continued(references, name) if name else None
         if name is None or reference is None:
             unmatched.append(f"{path.name}: no source image or reference video begins its name")
             continue
         used.add(reference)
         method = stem[len(name) + 1 :]
-        samples.append(Sample(name, method, path, reference, _continued(images, name), _continued(sounds, name)))
+        samples.append(Sample(name, method, path, reference, continued(images, name), continued(sounds, name)))
     unmatched += [f"{path.name}: no method has a video of it" for path in references.values() if path not in used]
     return _checked("micro", samples, unmatched, prediction, folders["reference_videos"], "<name>_<Method>.mp4")
 
 
-def _continued(files: dict[str, Path], name: str | None) -> Path | None:
+def continued(files: dict[str, Path], name: str | None) -> Path | None:
     """The file of this stem, or the only one whose stem continues it after an underscore."""
     if name is None:
         return None
@@ -137,7 +137,8 @@ def _methods(
     }
 
 
-def _first(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
+def first_file(folder: Path, stem: str, suffixes: tuple[str, ...]) -> Path | None:
+    """The file of a stem with the first of these suffixes that there is."""
     return next((path for suffix in suffixes if (path := folder / f"{stem}{suffix}").is_file()), None)
 
 
@@ -150,8 +151,8 @@ def _beside(stem: str, prediction: Path, truth: Path | None) -> dict[str, object
         for role, path in (("prediction", prediction), ("truth", truth))
         if path is not None and (table := path.parent / f"{stem}.{kind}.csv").is_file()
     }
-    audio = next((found for folder in folders if (found := _first(folder, stem, AUDIO_SUFFIXES))), None)
-    source = next((found for folder in folders if (found := _first(folder, stem, IMAGE_SUFFIXES))), None)
+    audio = next((found for folder in folders if (found := first_file(folder, stem, AUDIO_SUFFIXES))), None)
+    source = next((found for folder in folders if (found := first_file(folder, stem, IMAGE_SUFFIXES))), None)
     return {"tables": tables, "audio": audio, "source": source}
 
 

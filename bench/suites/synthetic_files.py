@@ -22,10 +22,10 @@ SOUND_RATE = 16000
 LIPS, UPPER = slice(48, 68), slice(17, 48)
 LIP_GAP = (62, 66)
 """The 68 landmarks: the lips; brows, nose and lids; the middle of the inner lips."""
-LIP_REACH, UPPER_REACH = 0.16, 0.16
+LIP_REACH, UPPER_REACH = 0.08, 0.16
 """Model units (a face is about 2 across) around a landmark that count as its region."""
-SPREAD = 12
-"""Of the rest of the skin, every so-manieth vertex is watched."""
+STABLE, LIP_STEP, UPPER_STEP, FACE_STEP = 200, 2, 8, 24
+"""How many points of the skull are watched; every so-manieth vertex of lips, upper face and the rest of the face is."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,11 @@ def watched_points(scene: Scene) -> dict[str, np.ndarray]:
     lip_distance, _ = cKDTree(rest[keypoints[LIPS]]).query(rest[skin])
     upper_distance, _ = cKDTree(rest[keypoints[UPPER]]).query(rest[skin])
     face = skin[moves[skin] >= 1e-6]
-    lips = skin[(lip_distance < LIP_REACH) & (lip_distance < upper_distance)]
-    upper = skin[(upper_distance < UPPER_REACH) & (upper_distance < lip_distance)][::2]
+    lips = skin[(lip_distance < LIP_REACH) & (lip_distance < upper_distance)][::LIP_STEP]
+    upper = skin[(upper_distance < UPPER_REACH) & (upper_distance < lip_distance)][::UPPER_STEP]
     pair = keypoints[list(LIP_GAP)]
-    index = np.unique(np.concatenate([stable[:: max(1, len(stable) // 200)], lips, upper, pair, face[::SPREAD]]))
+    skull = stable[:: max(1, len(stable) // STABLE)]
+    index = np.unique(np.concatenate([skull, lips, upper, pair, face[::FACE_STEP]]))
 
     def rows(vertices: np.ndarray) -> np.ndarray:
         return np.flatnonzero(np.isin(index, vertices))
@@ -174,6 +175,7 @@ def face_shape(video: Path) -> np.ndarray:
 
 def _make_truth(job: Job) -> None:
     from bench.methods.motion import MotionRecorder
+    from dataset.scenes import head
     from dataset.synthesis import write_scene
 
     folder, plan = job.folder / "truth", job.plan
@@ -190,15 +192,13 @@ def _make_truth(job: Job) -> None:
         about = read_arrays(points)
         assert about is not None
     recorder = MotionRecorder(points, scene.camera)
-    renderer, seen = scene.renderer(supersample=1), []
+    renderer, triangles, seen = scene.renderer(supersample=1), head().triangles, []
     for frame in range(scene.n_frames):
         vertices = scene.vertices(frame)
         recorder.add(vertices)
         raster = scene.maps(frame, renderer)
         shown = np.zeros(len(vertices), bool)
-        from dataset.scenes import head
-
-        shown[head().triangles[raster.triangle[raster.triangle >= 0]]] = True
+        shown[triangles[raster.triangle[raster.triangle >= 0]]] = True
         seen.append(shown[about["index"]])
     regions = {name: about[name] for name in ("lips", "upper", "lip_gap", "neutral", "at_rest")}
     recorder.write(path, scene.rate, visible=np.stack(seen), **regions)

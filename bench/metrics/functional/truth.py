@@ -45,8 +45,9 @@ def rotation_angle(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         >>> rotation_angle(np.eye(3)[None], turned).round(6).tolist()
         [90.0]
     """
-    trace = np.einsum("tij,tij->t", np.asarray(first, np.float64), np.asarray(second, np.float64))
-    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+    # From the chord, |R - S| = 2 sqrt(2) sin(angle / 2): exact at 0, where the arc cosine of the trace is not.
+    chord = np.linalg.norm(np.asarray(first, np.float64) - np.asarray(second, np.float64), axis=(1, 2))
+    return np.degrees(2 * np.arcsin(np.clip(chord / np.sqrt(8), 0, 1)))
 
 
 def laid_over(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
