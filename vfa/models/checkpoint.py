@@ -5,17 +5,15 @@ A file is checked completely (kind, hash, names, shapes, values) before a networ
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vfa.errors import AssetError, CheckpointError, InputError
+from vfa.models.checkpoint_files import check_hash, file_kind, first_line, read_torch
 from vfa.models.config import AnimatorConfig
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SEARCH_ORDER = ("saved_models/VFA/VFA.pt", "saved_models/VFA/vfa_small.safetensors")
 HEADER_KEY = "vfa_config"
 NORMALIZATION_KEY = "vfa_normalization"
+RECORD_KEY = "vfa_record"
 NORMALIZATIONS = ("range", "foreground")
 SHOWN = 4
 
@@ -37,11 +36,13 @@ class Checkpoint:
         state: float32 on the CPU, exactly the entries that ``config`` asks for.
         config: the architecture.
         normalization: how its frames were brought to [-1, 1], see `vfa.media.normalize`.
+        record: how it came about (stage, steps, data, figures, licence); empty where the file does not say.
     """
 
     state: dict[str, Tensor]
     config: AnimatorConfig
     normalization: str = "range"
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_checkpoint(path: str | Path | None = None, root: Path = REPOSITORY) -> Path:
@@ -64,24 +65,29 @@ def find_checkpoint(path: str | Path | None = None, root: Path = REPOSITORY) -> 
     )
 
 
-def load_checkpoint(path: str | Path, *, sha256: str | None = None) -> Checkpoint:
+def load_checkpoint(
+    path: str | Path, *, sha256: str | None = None, student: Mapping[str, Tensor] | None = None
+) -> Checkpoint:
     """Read a checkpoint safely and completely.
 
     Args:
         path: ``.pt`` (published layout, or a bare state dict) or ``.safetensors``; told apart by content.
         sha256: what the file must hash to; without it, a file ``<path>.sha256`` is obeyed where there is one.
+        student: entries ``student_dec.*`` to take where the file has none of them, because it was saved before
+            distillation; training starts from such files.
 
     Raises:
         AssetError: the file does not exist or is a placeholder for the real one.
         CheckpointError: the file is damaged, unsafe, of another architecture, or holds values that are not finite.
     """
     path = find_checkpoint(path)
-    kind = _kind(path)
-    _check_hash(path, sha256)
+    kind = file_kind(path)
+    check_hash(path, sha256)
     if kind == "torch":
-        return check_state(_read_torch(path), path=path)
-    raw, config, normalization = _read_safetensors(path)
-    return replace(check_state(raw, config=config, path=path), normalization=normalization)
+        return check_state(_with_student(_read_torch(path), student), path=path)
+    raw, config, normalization, record = _read_safetensors(path)
+    checked = check_state(_with_student(raw, student), config=config, path=path)
+    return replace(checked, normalization=normalization, record=record)
 
 
 def check_state(
@@ -176,7 +182,12 @@ def infer_config(state: Mapping[str, Tensor], *, path: str | Path | None = None)
 
 
 def save_checkpoint(
-    state: Mapping[str, Tensor], config: AnimatorConfig, path: str | Path, *, normalization: str = "range"
+    state: Mapping[str, Tensor],
+    config: AnimatorConfig,
+    path: str | Path,
+    *,
+    normalization: str = "range",
+    record: Mapping[str, Any] | None = None,
 ) -> None:
     """Write safetensors with ``config`` in the header; the file is complete or absent.
 
@@ -185,6 +196,7 @@ def save_checkpoint(
         config: the architecture.
         path: where to; folders must exist.
         normalization: how frames were brought to [-1, 1] in training.
+        record: plain values that say how it came about: stage, steps, data, figures, licence.
     """
     from safetensors.torch import save_file
 
@@ -193,6 +205,8 @@ def save_checkpoint(
         raise InputError("unknown normalisation", expected=" or ".join(NORMALIZATIONS), found=normalization)
     checked = check_state(state, config=config, path=path).state
     header = {HEADER_KEY: json.dumps(config.to_dict()), NORMALIZATION_KEY: normalization}
+    if record:
+        header[RECORD_KEY] = json.dumps(record, sort_keys=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         # Low-precision weights stay as they are: a small file is shipped in float16.
@@ -203,87 +217,22 @@ def save_checkpoint(
         temporary.unlink(missing_ok=True)
 
 
+def _with_student(state: Mapping[str, Any], student: Mapping[str, Tensor] | None) -> Mapping[str, Any]:
+    names = [name.removeprefix("module.") for name in state]
+    if student is None or any(name.startswith("student_dec.") for name in names):
+        return state
+    return {**dict(zip(names, state.values(), strict=True)), **student}
+
+
 def _bare(state: Mapping[str, Tensor], name: str) -> Tensor:
     return state[name] if name in state else state[f"module.{name}"]
 
 
-def _kind(path: Path) -> str:
-    """``torch`` or ``safetensors``, by the first bytes; anything else is named."""
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        head = file.read(512)
-    text = head.lstrip().lower()
-    again = "download the file itself again"
-    if not head:
-        raise CheckpointError("the file is empty", path=path, hint=again)
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise AssetError("this is a web page, not a checkpoint", path=path, found=_preview(head), hint=again)
-    if text.startswith(b"version https://git-lfs"):
-        raise AssetError("this is a Git LFS pointer, not the file it stands for", path=path, hint="run: git lfs pull")
-    if head.startswith(b"PK") or head[:1] == b"\x80":
-        return "torch"
-    if head[8:9] == b"{":
-        length = int.from_bytes(head[:8], "little")
-        if 8 + length > size:
-            raise CheckpointError(
-                "the file is truncated",
-                path=path,
-                expected=f"a header of {length} bytes",
-                found=f"{size} bytes",
-                hint=again,
-            )
-        return "safetensors"
-    raise CheckpointError("unknown file type", path=path, expected=".pt or .safetensors", found=_preview(head))
-
-
-def _check_hash(path: Path, expected: str | None) -> None:
-    beside = path.with_name(path.name + ".sha256")
-    if expected is None and beside.is_file():
-        expected = (beside.read_text().split() or [""])[0]
-    if expected is None:
-        return
-    found = file_sha256(path)
-    if found != expected.lower():
-        raise CheckpointError(
-            "wrong hash", path=path, expected=f"sha256 {expected}", found=f"sha256 {found}", hint="fetch the file again"
-        )
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _read_torch(path: Path) -> Mapping[str, Any]:
     """The published layout: ``gen`` holds the weights; optimisers and the training arguments lie beside it."""
-    import argparse
-    import pickle
-
     import torch
 
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols: what cannot be read raises
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            "the file holds objects other than weights and was not opened",
-            path=path,
-            expected="tensors, plain values and an argparse namespace",
-            found=_refused(str(error)),
-            hint="a checkpoint that needs more may run code of its author's choice; get it from the original place",
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            "the file is truncated or damaged",
-            path=path,
-            found=f"{path.stat().st_size} bytes; {_first_line(error)}",
-            hint="download it again",
-        ) from error
+    content = read_torch(path)
     state = content.get("gen", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise CheckpointError(
@@ -296,7 +245,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     return state
 
 
-def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None, str]:
+def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None, str, Mapping[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -305,7 +254,7 @@ def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | N
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            "the file is truncated or damaged", path=path, found=_first_line(error), hint="download it again"
+            "the file is truncated or damaged", path=path, found=first_line(error), hint="download it again"
         ) from error
     header, normalization = metadata.get(HEADER_KEY), metadata.get(NORMALIZATION_KEY, "range")
     if normalization not in NORMALIZATIONS:
@@ -316,24 +265,13 @@ def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | N
         raise CheckpointError(
             "the configuration in the header is invalid", path=path, found=str(header)[:160]
         ) from error
-    return state, config, normalization
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
-
-
-def _refused(message: str) -> str:
-    """What was refused, out of torch's explanation, without its advice to switch the check off."""
-    for pattern in (r"GLOBAL (\S+)", r"WeightsUnpickler error: (.+)"):
-        match = re.search(pattern, message)
-        if match:
-            return match.group(1)[:160]
-    return "a pickle that is no checkpoint"
-
-
-def _preview(head: bytes) -> str:
-    return repr(head[:40])
+    try:
+        record = json.loads(metadata.get(RECORD_KEY, "{}"))
+    except json.JSONDecodeError:
+        record = None
+    if not isinstance(record, dict):
+        raise CheckpointError("the record in the header is invalid", path=path, found=metadata[RECORD_KEY][:160])
+    return state, config, normalization, record
 
 
 def _some(names: list[str]) -> str:

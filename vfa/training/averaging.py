@@ -52,6 +52,4 @@ class Average:
         if pairs:
             means, weights = map(list, zip(*pairs, strict=True))
             torch._foreach_lerp_(means, weights, 1 - self.at(step))
-        for mean, value in zip(average.buffers(), network.buffers(), strict=True):
-            if mean is not value:
-                mean.copy_(value)
+        torch._foreach_copy_(list(average.buffers()), list(network.buffers()))

@@ -60,8 +60,8 @@ def laplacian(image: Tensor) -> Tensor:
 def structure_loss(prediction: Tensor, target: Tensor, edge: float = EDGE) -> Tensor:
     """Whether depth steps are where they should be, give or take two pixels.
 
-    Central differences of both, kept where the target's exceeds `edge`, absolute, the largest in 5x5 pixels, Charbonnier
-    of their difference; the sum over x and y.
+    Central differences of both, kept where the target's exceeds `edge`, absolute, the largest in 5x5 pixels,
+    Charbonnier of their difference; the sum over x and y.
 
     Args:
         prediction, target: [B, 1, H, W], depth in [-1, 1].

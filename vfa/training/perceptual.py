@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vfa.errors import AssetError, CheckpointError, InputError
-from vfa.models.checkpoint import file_sha256
+from vfa.models.checkpoint_files import file_sha256
 from vfa.training.losses import feature_loss
 
 
@@ -72,6 +72,9 @@ class VGGFeatures(nn.Module):
     Raises:
         CheckpointError: entries are missing or of another shape.
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         super().__init__()
