@@ -6,7 +6,7 @@ import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.commands.evaluate import Progress, print_outcome, print_plan, print_profile, printable
 from vfa.errors import EXIT_ASSET, EXIT_INPUT, EXIT_OK, EXIT_PARTIAL, InputError
@@ -57,7 +57,9 @@ def run_run(request: RunRequest) -> int:
     samples = _samples(request, ranks)
     if request.limit is not None:
         samples = samples[: request.limit]
-    about = {"recipe": asdict(request.recipe)} if request.suite == "synthetic" else {"data": str(request.data)}
+    about: dict[str, Any] = {"data": None if request.data is None else str(request.data)}
+    if request.suite == "synthetic":
+        about = {"recipe": asdict(request.recipe)}
     about |= {"limit": request.limit, "time_limit": request.seconds, "metrics": request.metrics}
     options = RunOptions(
         request.out, request.suite, specs, request.workers, request.seconds, request.overwrite, about

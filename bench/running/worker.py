@@ -69,7 +69,7 @@ class _Bench:
         """Does one job; never raises for what a method does."""
         record = SampleRecord(job.method, job.sample.id, fingerprint=job.fingerprint)
         result = Result()
-        scratch = job.folder.scratch(job.sample.id)
+        scratch = job.folder.scratch(job.sample.id).absolute()
         began = time.perf_counter()
         try:
             method = self._opened(job, result)
@@ -82,7 +82,7 @@ class _Bench:
             gives_motion = "motion" in method.gives and job.sample.points is not None
             # Methods write beside the scratch folder's own space, so that nothing half-done is ever in place.
             output, motion = scratch / "result.mp4", scratch / "result.npz" if gives_motion else None
-            task = Task(job.sample, output, motion, scratch, log, job.cache, job.seconds)
+            task = Task(job.sample, output, motion, scratch, log, job.cache.absolute(), job.seconds)
             made = method.generate(task)
             record.seconds = time.perf_counter() - began
             result.stages |= made.stages
