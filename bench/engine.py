@@ -246,27 +246,34 @@ def merge(
             merged = _gathered(metric, scored, ranks)
             if ranks.leads:
                 scores = [everything[k]["scores"][metric.id()] for k in index if k[0] == method]
-                pool = _pool_of_sets(metric, found, everything, options.out)
+                pool = FilePool(metric, found, everything, options.out) if isinstance(metric, SetMetric) else None
                 table.append(row_of(metric, method, merged, scores, options.seed, suffix, pool))
         if ranks.leads:
             table += [empty_row(m, method, n_videos, plan.unavailable[m.id()]) for m in _unavailable(plan)]
     return table
 
 
-def _pool_of_sets(
-    metric: Metric, found: SampleList, everything: Mapping[tuple[str, str], dict[str, Any]], out: Path
-) -> Callable[[np.ndarray], float] | None:
-    """How a metric of feature sets makes its pooled value from the videos with given indices; None for others."""
-    if not isinstance(metric, SetMetric):
-        return None
+@dataclass(frozen=True)
+class FilePool:
+    """Pooled values of a metric of feature sets, from the files of the samples."""
 
-    def pool(index: np.ndarray) -> float:
+    metric: SetMetric
+    found: SampleList
+    everything: Mapping[tuple[str, str], dict[str, Any]]
+    out: Path
+
+    def value(self, index: np.ndarray) -> float:
+        """See `bench.statistics.SetPool`."""
+        return self.metric.pool_files(self._files(index))
+
+    def draws(self, index: np.ndarray) -> Callable[[np.ndarray], float] | None:
+        """See `bench.statistics.SetPool`."""
+        return self.metric.draws_of_files(self._files(index))
+
+    def _files(self, index: np.ndarray) -> list[Path]:
         # One order for the same videos, however they were listed, so that sums round alike.
-        samples = sorted((found.samples[i] for i in index), key=lambda sample: sample.id)
-        records = [everything[sample.method, sample.id] for sample in samples]
-        return metric.pool_files(sets_path(out, record["arrays"]) for record in records)
-
-    return pool
+        samples = sorted((self.found.samples[i] for i in index), key=lambda sample: sample.id)
+        return [sets_path(self.out, self.everything[sample.method, sample.id]["arrays"]) for sample in samples]
 
 
 def _gathered(metric: Metric, scored: Sequence[tuple[int, VideoScore]], ranks: Ranks) -> Merged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,29 +13,67 @@ from bench.metrics.base import Metric, VideoScore
 from bench.metrics.rows import Merged
 
 RESAMPLES = 1000
+SET_RESAMPLES = 200
+"""Draws for metrics of feature sets, each of which costs a matrix decomposition."""
 LEVEL = 0.95
 
 
-def bootstrap(statistic: Callable[[np.ndarray], float], n: int, seed: int) -> tuple[float, float] | None:
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], n: int, seed: int, *, resamples: int = RESAMPLES
+) -> tuple[float, float] | None:
     """Percentile interval of a statistic over resampled videos; None for fewer than two videos.
 
     Args:
         statistic: value for an index array [n] of videos, drawn with replacement. seed: of the draws.
+        resamples: number of draws.
     """
     if n < 2:
         return None
-    draws = np.random.default_rng(seed).integers(0, n, size=(RESAMPLES, n))
-    values = np.array([statistic(draw) for draw in draws])
-    values = values[np.isfinite(values)]
+    values = _drawn(statistic, n, seed, resamples)
     if not len(values):
         return None
     low, high = np.percentile(values, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return float(low), float(high)
 
 
+def bootstrap_of_sets(
+    statistic: Callable[[np.ndarray], float], n: int, seed: int, value: float
+) -> tuple[float, float] | None:
+    """The same around the value of feature sets. A draw holds fewer different rows than the whole, which by itself
+    raises Frechet distances: so the percentiles are taken as distances from the median draw.
+
+    Args:
+        statistic, n, seed: see `bootstrap`. value: the number itself.
+    """
+    if n < 2:
+        return None
+    values = _drawn(statistic, n, seed, SET_RESAMPLES)
+    if not len(values):
+        return None
+    low, middle, high = np.percentile(values, [50 * (1 - LEVEL), 50, 50 * (1 + LEVEL)])
+    return float(value + low - middle), float(value + high - middle)
+
+
+def _drawn(statistic: Callable[[np.ndarray], float], n: int, seed: int, resamples: int) -> np.ndarray:
+    """Finite values of a statistic for draws of n videos."""
+    draws = np.random.default_rng(seed).integers(0, n, size=(resamples, n))
+    values = np.array([statistic(draw) for draw in draws])
+    return values[np.isfinite(values)]
+
+
 def seed_of(seed: int, *names: str) -> int:
     """A seed of its own for each row, the same in every run."""
     return zlib.crc32(" ".join((str(seed), *names)).encode())
+
+
+class SetPool(Protocol):
+    """Pooled values of the feature sets of a metric."""
+
+    def value(self, index: np.ndarray) -> float:
+        """The value of the videos with these indices together."""
+
+    def draws(self, index: np.ndarray) -> Callable[[np.ndarray], float] | None:
+        """The value of draws of them; None where draws cost too much."""
 
 
 def describe(metric: Metric) -> dict[str, Any]:
@@ -67,7 +105,7 @@ def row_of(
     scores: Sequence[Mapping[str, Any]],
     seed: int,
     suffix: str = "",
-    pool_sets: Callable[[np.ndarray], float] | None = None,
+    pool: SetPool | None = None,
 ) -> dict[str, Any]:
     """One row of the results.
 
@@ -75,19 +113,24 @@ def row_of(
         metric: with its `pool`. method: what was scored. merged: rows of all videos (see bench.metrics.rows).
         scores: their records, for reasons, details and the truth's own values.
         seed: of the bootstrap. suffix: added to the id (`@dtw(...)`).
-        pool_sets: for metrics of feature sets, the pooled value of the videos with these indices; such a value has no
-            interval, since every draw would cost as much as the value itself.
+        pool: for metrics of feature sets, how their pooled values are made.
     """
     known = np.isfinite(merged.value)
     values, statistics = merged.value[known], merged.statistics[known]
     n = int(known.sum())
     pooled = math.nan
     if n:
-        pooled = pool_sets(merged.index[known]) if pool_sets else metric.pool(statistics)
-    single = pool_sets is not None and metric.pooled_only
+        pooled = pool.value(merged.index[known]) if pool else metric.pool(statistics)
+    single = pool is not None and metric.pooled_only
     mean = float(values.mean()) if n and not single else math.nan
     seeds = seed_of(seed, method, metric.id())
-    spread = None if pool_sets else bootstrap(lambda draw: metric.pool(statistics[draw]), n, seeds)
+    if pool is None:
+        spread, resamples = bootstrap(lambda draw: metric.pool(statistics[draw]), n, seeds), RESAMPLES
+    else:
+        statistic = pool.draws(merged.index[known]) if n > 1 else None
+        spread = bootstrap_of_sets(statistic, n, seeds, pooled) if statistic else None
+        spread = (max(spread[0], metric.range[0]), spread[1]) if spread else None
+        resamples = SET_RESAMPLES
     frames, missing = int(merged.frames.sum()), int(merged.missing.sum())
     reasons = sorted({str(score["reason"]) for score in scores if score["reason"]})
     row = describe(metric)
@@ -98,6 +141,7 @@ def row_of(
         "value": pooled,
         "aggregation": "pooled",
         "pooled": _with_interval(pooled, spread),
+        "resamples": resamples if spread else 0,
         "video_mean": _with_interval(
             mean, None if single else bootstrap(lambda draw: float(values[draw].mean()), n, seeds)
         ),
@@ -123,6 +167,7 @@ def empty_row(metric: Metric, method: str, n_videos: int, reason: str) -> dict[s
         "value": None,
         "aggregation": "pooled",
         "pooled": nothing,
+        "resamples": 0,
         "video_mean": dict(nothing),
         "n_videos": 0,
         "n_videos_total": n_videos,

@@ -8,12 +8,14 @@ import numpy as np
 
 from bench.features.base import VideoFeatures
 from bench.metrics.functional.distribution import inception_score, kernel_distance, polynomial_mmd
+from bench.metrics.functional.resampling import Statistic, kernel_draws
 from bench.metrics.registry import register_metric
 from bench.metrics.sets import FrechetMetric, SetMetric
 
 HEUSEL = "Heusel et al., NeurIPS 2017"
 EXPRESSION = slice(80, 144)
 EXACT_ROWS = 1000
+MAX_SCORED_ROWS = 5000
 
 
 @register_metric
@@ -78,6 +80,10 @@ class Kid(SetMetric):
             return polynomial_mmd(first, second)
         return kernel_distance(first, second, subset_size=EXACT_ROWS).mean
 
+    def draws(self, videos: list[list[np.ndarray]]) -> Statistic | None:
+        sides = [[sets[side] for sets in videos] for side in (0, 1)]
+        return kernel_draws(*sides) if max(sum(map(len, side)) for side in sides) <= EXACT_ROWS else None
+
 
 @register_metric
 class InceptionScore(SetMetric):
@@ -96,6 +102,12 @@ class InceptionScore(SetMetric):
     def value(self, sets: list[np.ndarray]) -> float:
         splits = max(1, min(10, len(sets[0]) // 2))
         return inception_score(sets[0], splits=splits).mean
+
+    def draws(self, videos: list[list[np.ndarray]]) -> Statistic | None:
+        rows = [sets[0] for sets in videos]
+        if sum(map(len, rows)) > MAX_SCORED_ROWS:
+            return None
+        return lambda draw: self.value([np.concatenate([rows[i] for i in draw])])
 
 
 @register_metric

@@ -16,6 +16,7 @@ import numpy as np
 from bench.features.base import SampleFeatures, VideoFeatures
 from bench.metrics.base import Metric, VideoScore
 from bench.metrics.functional.frechet import Moments, frechet_distance, frechet_from_moments
+from bench.metrics.functional.resampling import Statistic, frechet_draws
 from bench.store import StoreError, read_arrays
 
 MAX_ROWS = 8192
@@ -73,13 +74,28 @@ class SetMetric(Metric):
         Raises:
             StoreError: a file of sets is missing or damaged.
         """
-        names = [f"{self.feature}.{side}" for side in (("prediction", "truth") if self.paired else ("prediction",))]
-        return self.pool_sets(_read_sets(path, names) for path in paths)
+        return self.pool_sets(self._read(path) for path in paths)
 
     def pool_sets(self, videos: Iterable[list[np.ndarray]]) -> float:
         """The value of the sets of all videos together."""
         sides = zip(*videos, strict=True)
         return self.value([np.concatenate(parts) for parts in sides])
+
+    def draws_of_files(self, paths: Iterable[Path]) -> Statistic | None:
+        """The value of draws of these samples, for the bootstrap; None where that would cost too much.
+
+        Raises:
+            StoreError: a file of sets is missing or damaged.
+        """
+        return self.draws([self._read(path) for path in paths])
+
+    def _read(self, path: Path) -> list[np.ndarray]:
+        sides = ("prediction", "truth") if self.paired else ("prediction",)
+        return _read_sets(path, [f"{self.feature}.{side}" for side in sides])
+
+    def draws(self, videos: list[list[np.ndarray]]) -> Statistic | None:
+        """The value of draws of videos, each given by its set(s); None where that would cost too much."""
+        return None
 
 
 def _read_sets(path: Path, names: list[str]) -> list[np.ndarray]:
@@ -102,6 +118,9 @@ class FrechetMetric(SetMetric):
 
     def value(self, sets: list[np.ndarray]) -> float:
         return frechet_distance(sets[0], sets[1])
+
+    def draws(self, videos: list[list[np.ndarray]]) -> Statistic | None:
+        return frechet_draws([sets[0] for sets in videos], [sets[1] for sets in videos])
 
     def pool_sets(self, videos: Iterable[list[np.ndarray]]) -> float:
         """As `frechet_distance` of all rows; from moments, which merge exactly, once there are many."""

@@ -62,6 +62,8 @@ def test_pooled_sets_workers_and_order(folders: tuple[Path, Path], tmp_path: Pat
     assert row["value"] == pytest.approx(frechet_distance(pred, truth), rel=1e-4)
     assert (row["n_videos"], row["n_videos_total"], row["status"]) == (2, 3, "partial")
     assert row["video_mean"]["value"] is None
+    assert row["resamples"] == 200
+    assert row["pooled"]["low"] <= row["value"] <= row["pooled"]["high"]
     assert row["comparable"]
     assert not row["enough"]
     backwards = SampleList(found.suite, found.samples[::-1], found.unmatched)
