@@ -136,3 +136,12 @@ def common_values(a: Mapping[str, float], b: Mapping[str, float]) -> tuple[list[
 def pair_seed(metric: str, a: str, b: str, seed: int = 0) -> int:
     """The same seed for (a, b) and (b, a), so that turning a comparison round turns its interval round."""
     return seed_of(seed, metric, *sorted((a, b)))
+
+
+def p_text(p: float) -> str:
+    """A p value for people.
+
+    >>> p_text(0.03125), p_text(0.00001)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.995 else "1"

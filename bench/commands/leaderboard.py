@@ -26,7 +26,7 @@ def run_leaderboard(
         warn=lambda text: print(f"warning: {text}", file=sys.stderr),
     )
     for suite in site.suites:
-        costs = estimate(suite.runs, cost_of)
+        costs = estimate(suite.runs)
         if costs:
             print(cost_table(costs, cost_of))
     print(site.page)

@@ -267,7 +267,7 @@ def _find_best(column: BoardColumn, entries: Sequence[Entry], samples: frozenset
     column.p = dict(zip(names, holm([column.against[name].p for name in names]), strict=True))
 
 
-def common_samples(suite: SuiteRuns, board: Board) -> frozenset[str] | None:
+def common_samples(board: Board) -> frozenset[str] | None:
     """The samples for which every method that takes part has a number wherever it has any; None when these are all,
     or none."""
     part = [method for method in board.methods if method not in board.unranked]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.leaderboard.runs import Entry, load_run, notices
-from bench.paired import FEWEST, Paired, common_values, compare_pairs, holm, pair_seed
+from bench.paired import FEWEST, Paired, common_values, compare_pairs, holm, p_text, pair_seed
 from bench.report.model import number
 from vfa.errors import InputError
 
@@ -137,8 +137,8 @@ def compare_methods(first: Path, second: Path, seed: int = 0) -> Pairing:
     names = (a.method, b.method)
     if names[0] == names[1]:
         names = (f"{a.folder.resolve().name}/{a.method}", f"{b.folder.resolve().name}/{b.method}")
-    lone = [sorted(x.records.keys() - y.records.keys()) for x, y in ((a, b), (b, a))]
-    return Pairing(*names, rows, *lone, warnings)
+    lone_a, lone_b = (sorted(x.records.keys() - y.records.keys()) for x, y in ((a, b), (b, a)))
+    return Pairing(names[0], names[1], rows, lone_a, lone_b, warnings)
 
 
 def _has_value(*rows: dict[str, Any]) -> bool:
@@ -221,12 +221,3 @@ def cells(row: Duel) -> list[str]:
         str(row.n),
         f"{row.winner} better" if row.winner else row.note,
     ]
-
-
-def p_text(p: float) -> str:
-    """A p value for people.
-
-    >>> p_text(0.03125), p_text(0.00001)
-    ('0.031', '< 0.001')
-    """
-    return "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.995 else "1"
