@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class TrainingModule(pl.LightningModule):
         self.averaging = Average(decay)
         self.average = Average.start(network)
         self.record = {} if record is None else record
+        self._hours, self._began = float(self.record.get("hours", 0.0)), time.monotonic()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The stage's optimiser."""
@@ -77,8 +79,9 @@ class TrainingModule(pl.LightningModule):
         return {name: values.detach().float().cpu() for name, values in self.stage.metrics(self.average, batch).items()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the record."""
-        checkpoint[ENTRY] = {**self.record, "format": FORMAT, "step": self.trainer.global_step}
+        """Adds the record, with the step and the hours so far."""
+        hours = self._hours + (time.monotonic() - self._began) / 3600
+        checkpoint[ENTRY] = {**self.record, "format": FORMAT, "step": self.trainer.global_step, "hours": hours}
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
