@@ -183,38 +183,18 @@ def find_profile(name: str) -> Profile:
 
 
 def profile_table(profile: Profile, rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The table of a profile: a head, then one line per method; values as its authors aggregate them.
+    """The table of a profile as text: a head, then one line per method; values as its authors aggregate them.
 
-    A stand-in is marked by a dagger, a column without a number holds a dash.
+    What is not comparable is marked by a dagger, a column without a number holds a dash.
 
     Args:
         rows: of results.json.
     """
-    from bench.metrics.registry import metric_class
+    from bench.report.profile_view import profile_view
 
-    by_method: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in rows:
-        by_method.setdefault(row["method"], {})[row["id"]] = row
-    head = ["method"]
-    for column in profile.columns:
-        better = metric_class(column.metric).higher_is_better if column.metric else None
-        head.append(column.label + ({True: " ↑", False: " ↓", None: ""}[better]))
-    table = [head]
-    for method, found in sorted(by_method.items()):
-        table.append([method, *(_cell(found, column, profile.aggregation) for column in profile.columns)])
+    view = profile_view(profile, rows)
+    table = [["method", *(f"{head.label} {head.arrow}".strip() for head in view.heads)]]
+    for method, cells in view.rows:
+        daggers = ("" if cell.value is None or (cell.comparable and not cell.stand_in) else "†" for cell in cells)
+        table.append([method, *(cell.text + dagger for cell, dagger in zip(cells, daggers, strict=True))])
     return table
-
-
-def _cell(found: Mapping[str, Mapping[str, Any]], column: Column, aggregation: str) -> str:
-    from bench.report.model import number
-
-    for name, mark in ((column.metric, ""), (column.stand_in, "†")):
-        if name in found:
-            value = found[name][aggregation]["value"]
-            if value is None and name == column.metric:
-                value = found[name]["value"]
-            if value is not None:
-                shown = number(value)
-                comparable = found[name]["comparable"]
-                return shown + (mark or ("" if comparable else "†"))
-    return "–"

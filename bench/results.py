@@ -26,7 +26,7 @@ class Options:
     Attributes:
         out: results; cache: features, `out/features` when None. workers: processes of this rank.
         overwrite: never (keep every record), missing (do what is absent or failed), always (do all again).
-        seed: of the bootstrap.
+        seed: of the bootstrap. profile: the table that was asked for, so that reports keep its order.
     """
 
     out: Path
@@ -35,6 +35,7 @@ class Options:
     workers: int = 1
     overwrite: str = "missing"
     seed: int = 0
+    profile: str = ""
 
     @property
     def features(self) -> Path:
@@ -97,6 +98,7 @@ def write_results(
         "band": settings.band,
         "reference": settings.reference,
         "seed": options.seed,
+        "profile": options.profile,
         "metrics": list(settings.metrics),
     }
     results = {

@@ -52,7 +52,7 @@ def run_evaluate(
         print_plan(make_plan(found, chosen), found.unmatched)
         return EXIT_OK
     settings = Settings((), align, max_drop, band, reference)
-    options = Options(out, settings, cache, workers, overwrite, seed)
+    options = Options(out, settings, cache, workers, overwrite, seed, profile)
     ranks = launch()
     progress = Progress(quiet=not ranks.leads)
     outcome = evaluate(

@@ -10,6 +10,7 @@ import numpy as np
 from bench.report.compare import comparisons
 from bench.report.model import MetricLine, Report, arrow, number, published_tables
 from bench.report.pictures import WORST_METRICS, Strip, strips, worst_frames
+from bench.report.profile_view import profile_views
 from bench.report.svg import axis, intervals, lines
 
 PLOT_VIDEOS = 6
@@ -29,6 +30,7 @@ def render(report: Report, *, published: bool, pictures: bool) -> str:
     return environment.from_string(source).render(
         report=report,
         colour=colour,
+        profiles=profile_views(report),
         groups=[
             (title, any(line.reference is not None for line in some), [_line(report, line, colour) for line in some])
             for title, some in report.grouped()

@@ -85,12 +85,19 @@ class Report:
     title: str
 
     def grouped(self) -> list[tuple[str, list[MetricLine]]]:
-        """Lines by part of the table, comparable ones first."""
+        """Lines by part of the table: those of the runs' profiles in their order, then comparable ones first."""
+        from bench.report.profile_view import profile_order
+
+        order = profile_order(self)
+
+        def place(line: MetricLine) -> tuple[int, bool, str]:
+            return order.get(line.id.split("@")[0], len(order)), not line.about["comparable"], line.id
+
         parts = []
         for key, title in GROUPS:
             lines = [line for line in self.lines if line.group == key]
             if lines:
-                parts.append((title, sorted(lines, key=lambda line: (not line.about["comparable"], line.id))))
+                parts.append((title, sorted(lines, key=place)))
         return parts
 
 

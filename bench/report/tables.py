@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.report.compare import comparisons
 from bench.report.model import MetricLine, Report, arrow, escape_cell, number, published_tables, safe_cell
+from bench.report.profile_view import Cell, ProfileView, profile_views
 
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -27,6 +28,8 @@ CSV_FIELDS = (
 def markdown(report: Report, *, published: bool) -> str:
     """A table per group of metrics, metrics in rows; then what is missing; then published tables."""
     out = [f"# Benchmark results ({report.title})", ""]
+    for view in profile_views(report):
+        out += [f"## {view.title}", "", *_markdown_profile(view), ""]
     for title, lines in report.grouped():
         out += [f"## {title}", "", *_markdown_table(report, lines), ""]
     out += [
@@ -75,6 +78,19 @@ def markdown(report: Report, *, published: bool) -> str:
             out += [_line([row["method"], *row["values"]]) for row in table["rows"]]
             out += ["", *(f"> {note}" for note in table["notes"])]
     return "\n".join(out).rstrip() + "\n"
+
+
+def _markdown_profile(view: ProfileView) -> list[str]:
+    head = ["method", *(f"{head.label} {head.arrow}".strip() for head in view.heads)]
+    table = [_line(head), _rule(len(head))]
+    for method, cells in view.rows:
+        table.append(_line([method, *map(_profile_cell, cells)]))
+    return table + ([_line(["ground truth", *view.truth])] if view.truth else [])
+
+
+def _profile_cell(cell: Cell) -> str:
+    dagger = " †" if cell.value is not None and (cell.stand_in or not cell.comparable) else ""
+    return (f"**{cell.text}**" if cell.best else cell.text) + dagger
 
 
 def warp_costs(report: Report) -> dict[str, dict[str, float]]:
@@ -143,6 +159,8 @@ def comma_separated(report: Report) -> str:
 def latex(report: Report) -> str:
     """A booktabs table per group; the best value bold, intervals below."""
     out = ["% needs \\usepackage{booktabs}"]
+    for view in profile_views(report):
+        out += _latex_profile(view)
     for title, lines in report.grouped():
         show_truth = any(line.reference is not None for line in lines)
         head = ["", *report.methods, *(["ground truth"] if show_truth else [])]
@@ -165,6 +183,27 @@ def latex(report: Report) -> str:
             out.append(" & ".join(cells) + " \\\\")
         out += ["\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
     return "\n".join(out)
+
+
+def _latex_profile(view: ProfileView) -> list[str]:
+    head = ["", *(f"{head.label} {head.arrow}".strip() for head in view.heads)]
+    aggregation = "Mean over videos" if view.aggregation == "video_mean" else "Pooled over all frames"
+    lines = [
+        "\\begin{table*}[t]",
+        "\\centering",
+        f"\\caption{{{_tex(view.title)}. {aggregation}. $\\dagger$: not comparable with published numbers.}}",
+        "\\begin{tabular}{l" + "r" * (len(head) - 1) + "}",
+        "\\toprule",
+        " & ".join(_tex(cell) for cell in head) + " \\\\",
+        "\\midrule",
+    ]
+    for method, cells in view.rows:
+        texts = [f"\\textbf{{{_tex(cell.text)}}}" if cell.best else _tex(cell.text) for cell in cells]
+        for i, cell in enumerate(cells):
+            if cell.value is not None and (cell.stand_in or not cell.comparable):
+                texts[i] += "$^\\dagger$"
+        lines.append(" & ".join([_tex(method), *texts]) + " \\\\")
+    return [*lines, "\\bottomrule", "\\end{tabular}", "\\end{table*}", ""]
 
 
 def _latex_cell(row: dict[str, Any] | None, best: bool) -> str:

@@ -3,8 +3,8 @@
     python tests/bench/networks/seeded_files.py FOLDER [KEY ...]
 
 writes them (all, or those of some keys of the manifest) for `BENCH_WEIGHTS=FOLDER BENCH_ANY_HASH=1 bench evaluate`.
-Their scores mean nothing, but they are as repeatable, and (I3D apart, which is a toy here) cost as much, as those of the
-published files.
+Their scores mean nothing, but they are as repeatable, and (I3D apart, which is a toy here) cost as much, as those of
+the published files.
 """
 
 from __future__ import annotations

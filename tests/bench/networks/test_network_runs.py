@@ -19,7 +19,7 @@ from bench.metrics import create_metric
 from bench.metrics.functional.frechet import frechet_distance
 from bench.metrics.registry import metric_class
 from bench.plan import choose_metrics
-from bench.profiles import PROFILES, find_profile, profile_table
+from bench.profiles import PROFILES, find_profile
 from bench.results import Options
 from bench.scoring import Settings
 from bench.suites import SampleList, build_samples
@@ -117,19 +117,6 @@ def test_profiles_name_metrics_that_exist() -> None:
     assert find_profile("avatar").weights() == [
         "dino", "clip_b32", "amt_s", "raft", "clip_l14", "laion", "musiq_spaq", "fid_inception", "i3d", "arcface",
     ]  # fmt: skip
-
-
-def test_table_of_a_profile_is_aggregated_as_its_authors_do() -> None:
-    def row(name: str, pooled: float | None, mean: float | None, comparable: bool = True) -> dict[str, Any]:
-        return {
-            "method": "m", "id": name, "value": pooled, "comparable": comparable,
-            "pooled": {"value": pooled}, "video_mean": {"value": mean},
-        }  # fmt: skip
-
-    rows = [row("psnr_ffmpeg", 30.0, 20.0), row("sync_lite", 0.5, 0.25, False), row("lse_c", None, None)]
-    table = profile_table(find_profile("micro"), rows)
-    assert table[0] == ["method", "Sync ↑", "PSNR ↑", "SSIM ↑", "FID ↓", "IS ↑"]
-    assert table[1] == ["m", "0.25†", "20", "–", "–", "–"]
 
 
 def test_commands_know_profiles(folders: tuple[Path, Path], tmp_path: Path) -> None:
