@@ -7,6 +7,9 @@ from pathlib import Path
 
 from vfa.errors import EXIT_OK
 
+WARNINGS = 5
+"""Shown at most."""
+
 
 def run_leaderboard(
     folders: list[Path], out: Path, title: str, videos: str, max_samples: int, published: bool, cost_of: int
@@ -15,6 +18,7 @@ def run_leaderboard(
     from bench.leaderboard.cost import cost_table, estimate
     from bench.leaderboard.site import write_site
 
+    warnings: list[str] = []
     site = write_site(
         folders,
         out,
@@ -23,8 +27,12 @@ def run_leaderboard(
         max_samples=max_samples,
         published=published,
         cost_of=cost_of,
-        warn=lambda text: print(f"warning: {text}", file=sys.stderr),
+        warn=warnings.append,
     )
+    for text in warnings[:WARNINGS]:
+        print(f"warning: {text}", file=sys.stderr)
+    if len(warnings) > WARNINGS:
+        print(f"warning: and {len(warnings) - WARNINGS} more", file=sys.stderr)
     for suite in site.suites:
         costs = estimate(suite.runs)
         if costs:

@@ -108,9 +108,11 @@ document.addEventListener("click", event => {
   }
 });
 document.addEventListener("change", event => {
-  if (!event.target.classList.contains("intervals")) return;
-  for (const box of all("input.intervals")) box.checked = event.target.checked;
-  for (const table of all("table.board")) table.classList.toggle("with-intervals", event.target.checked);
+  for (const [name, style, when] of [["intervals", "with-intervals", true], ["published", "without-published", false]]) {
+    if (!event.target.classList.contains(name)) continue;
+    for (const box of all(`input.${name}`)) box.checked = event.target.checked;
+    for (const table of all("table.board")) table.classList.toggle(style, event.target.checked === when);
+  }
 });
 addEventListener("DOMContentLoaded", () => { readHash(); paint(null); show(); });
 addEventListener("hashchange", () => { readHash(); show(); });

@@ -1,5 +1,16 @@
 // Radar, places, values by sample, quality against time: drawn when they come into view first.
 
+// Plots are as wide as their card, so that their text keeps its size on a phone.
+const room = (holder, most) => Math.max(300, Math.min(most, holder.clientWidth || most));
+
+addEventListener("resize", () => {
+  clearTimeout(room.timer);
+  room.timer = setTimeout(() => {
+    for (const holder of all(".draw")) delete holder.dataset.done;
+    show();
+  }, 150);
+});
+
 function drawPart(part) {
   const holder = part.querySelector(".draw");
   if (holder.dataset.done) return;
@@ -7,15 +18,19 @@ function drawPart(part) {
   const board = data.boards[Number(holder.dataset.board)];
   drawRadar(holder, board);
   drawPlaces(holder.querySelector(".places"), board);
-  const ranked = board.columns.find(column => !column.why_not) || board.columns[0];
-  if (ranked) drawDetail(part, ranked.id);
+  drawHeat(holder.querySelector(".heat"), board);
+  const first = board.columns.find(column => !column.why_not) || board.columns[0];
+  const card = part.querySelector(".detail");
+  if (first) drawDetail(part, card.dataset.shown || first.id);
+  else card.hidden = true;
 }
 
 function drawRadar(holder, board) {
   const card = holder.querySelector(".radar").parentNode;
   const {axes, values} = board.radar;
   if (axes.length < 3) { card.hidden = true; holder.classList.remove("two"); return; }
-  const [width, height, size] = [520, 420, 150], [cx, cy] = [width / 2, height / 2];
+  const width = room(card.querySelector(".radar"), 520), size = Math.min(146, width / 2 - 92);
+  const height = 2 * size + 92, [cx, cy] = [width / 2, height / 2 + (axes.length === 3 ? size / 5 : 0)];
   const point = (i, r) => {
     const angle = (2 * Math.PI * i) / axes.length - Math.PI / 2;
     return [cx + size * r * Math.cos(angle), cy + size * r * Math.sin(angle)];
@@ -65,7 +80,7 @@ function drawPlaces(holder, board) {
     holder.replaceChildren(make("p", {class: "soft"}, "Nothing to rank by: fewer than two methods have a number on the same samples."));
     return;
   }
-  const n = board.places.length, [width, left, step, top] = [520, 148, 34, 12];
+  const n = board.places.length, width = room(holder, 520), [left, step, top] = [width < 420 ? 112 : 148, 34, 12];
   const end = Math.max(2, ...board.places.map(place => place.high ?? place.mean), n);
   const x = rank => left + ((width - left - 20) * (rank - 1)) / (end - 1);
   const svg = draw("svg", {viewBox: `0 0 ${width} ${top + step * n + 40}`, class: "plot", role: "img", "aria-label": "Mean rank with interval"});
@@ -76,8 +91,7 @@ function drawPlaces(holder, board) {
   svg.append(draw("text", {x: left, y: top + step * n + 35}, "mean rank, 1 is best; whiskers: samples drawn again"));
   board.places.forEach((place, i) => {
     const y = top + step * (i + 0.5), colour = colourOf(board.suite, place.m);
-    const label = place.m.length > 18 ? "…" + place.m.slice(-17) : place.m;
-    svg.append(draw("text", {x: left - 14, y: y + 4, "text-anchor": "end", class: "strong"}, label));
+    svg.append(draw("text", {x: left - 14, y: y + 4, "text-anchor": "end", class: "strong"}, fitting(place.m, left - 14)));
     if (place.low !== null) svg.append(draw("line", {x1: x(place.low), x2: x(place.high), y1: y, y2: y, class: `s${colour}`}));
     const dot = draw("circle", {cx: x(place.mean), cy: y, r: 6, class: `f${colour}`});
     dot.append(draw("title", {}, `${place.m}: mean rank ${short(place.mean, 3)}, ViCo ${place.vico}, best in ${place.wins}`));
@@ -86,39 +100,67 @@ function drawPlaces(holder, board) {
   holder.replaceChildren(svg);
 }
 
+function drawHeat(holder, board) {
+  const columns = board.columns.filter(column => Object.keys(column.ranks).length), n = board.places.length;
+  if (columns.length < 2 || n < 2) return;
+  const head = make("tr", {}, make("td"), ...columns.map(column => make("th", {title: column.label}, make("span", {}, column.label))));
+  const rows = board.places.map(({m}) => make("tr", {}, make("td", {title: m}, m), ...columns.map(column => {
+    const rank = column.ranks[m], share = (n - rank) / (n - 1);
+    const style = `background: color-mix(in srgb, var(--heat) ${Math.round(6 + 64 * share)}%, var(--sunk)); color: ${share > 0.7 ? "var(--on-heat)" : "var(--soft)"}`;
+    return make("td", {}, make("i", {style, title: `${m}: rank ${rank} by ${column.label}`}, short(rank, 2)));
+  })));
+  holder.replaceChildren(make("table", {"aria-label": "Ranks by metric"}, make("thead", {}, head), make("tbody", {}, ...rows)));
+}
+
 function drawDetail(part, id) {
   const card = part.querySelector(".detail"), number = Number(card.dataset.board), board = data.boards[number];
   const column = board.columns.find(entry => entry.id === id);
   if (!column) return;
+  card.dataset.shown = id;
   const choice = make("select", {"aria-label": "Metric", onchange: event => drawDetail(part, event.target.value)},
     ...board.columns.map(entry => make("option", {value: entry.id, selected: entry === column}, entry.label)));
   const arrow = {true: "↑ higher is better", false: "↓ lower is better", null: "≈ closeness to the truth's own value"}[column.up];
   const about = make("span", {class: "soft small grow"}, `${arrow}${column.unit ? ", " + column.unit : ""}. ${column.definition}`);
   const plots = make("div");
-  plots.append(strip(board, column));
-  card.replaceChildren(make("div", {class: "row"}, make("h3", {style: "margin:0"}, "By sample"), choice, about), plots);
+    card.replaceChildren(make("div", {class: "row"}, make("h3", {style: "margin:0"}, "By sample"), choice, about), plots);
+  plots.append(strip(board, column, plots));
   card.append(againstTable(board, column));
 }
 
-function strip(board, column) {
+// The end of a name that is too long tells more than its start; 6.8 pixels are a letter of 11 pixels, bold.
+function fitting(name, space) {
+  const letters = Math.floor(space / 6.8);
+  return name.length > letters ? "…" + name.slice(1 - letters) : name;
+}
+
+function ticks(low, high, most) {
+  if (!(high > low)) return [low];
+  const power = 10 ** Math.floor(Math.log10((high - low) / most));
+  const step = [1, 2, 2.5, 5, 10].map(k => k * power).find(k => (high - low) / k <= most + 1);
+  const found = [];
+  for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(Number((k * step).toPrecision(12)));
+  return found;
+}
+
+function strip(board, column, holder) {
   const suite = data.suites[board.suite], table = suite.values[column.metric] || {};
+  const place = Object.fromEntries(board.places.map((entry, i) => [entry.m, i]));
   const methods = suite.methods.filter(entry => column.cells[entry.label]);
+  methods.sort((a, b) => (place[a.label] ?? 99) - (place[b.label] ?? 99));
   const chosen = i => !board.subset_samples || board.subset_samples.includes(i);
   const points = methods.map(entry => (table[entry.label] || []).map((value, i) => [value, i]).filter(([value, i]) => value !== null && chosen(i)));
   const known = [...points.flat().map(([value]) => value), ...methods.flatMap(entry => column.cells[entry.label].filter(x => x !== null))];
   const [low, high] = [Math.min(...known), Math.max(...known)], span = high - low || 1;
-  const [width, left, step, top] = [1080, 190, 46, 8], bottom = top + step * methods.length;
+  const width = room(holder, 1240), [left, step, top] = [width < 600 ? 106 : 180, 46, 8], bottom = top + step * methods.length;
   const x = value => left + (width - left - 24) * (high > low ? (value - low) / span : 0.5);
   const svg = draw("svg", {viewBox: `0 0 ${width} ${bottom + 26}`, class: "plot", role: "img", "aria-label": `${column.label} by sample`});
-  for (let k = 0; k <= 4; k++) {
-    const value = low + (span * k) / 4;
+  for (const value of ticks(low, high, width / 180)) {
     svg.append(draw("line", {x1: x(value), x2: x(value), y1: top, y2: bottom, class: "axis"}));
     svg.append(draw("text", {x: x(value), y: bottom + 17, "text-anchor": "middle"}, short(value, 3)));
   }
   methods.forEach(({label, colour}, row) => {
     const y = top + step * (row + 0.5), [mean, from, to] = column.cells[label];
-    const name = label.length > 24 ? "…" + label.slice(-23) : label;
-    svg.append(draw("text", {x: left - 16, y: y + 4, "text-anchor": "end", class: "strong"}, name));
+    svg.append(draw("text", {x: left - 16, y: y + 4, "text-anchor": "end", class: "strong"}, fitting(label, left - 16)));
     for (const [value, i] of points[row]) {
       const shake = (((i * 7919) % 17) / 17 - 0.5) * step * 0.55;
       const dot = draw("circle", {cx: x(value), cy: y + shake, r: 4, class: `dot f${colour}`});
@@ -138,7 +180,8 @@ function againstTable(board, column) {
     return make("p", {class: "soft small"}, why);
   }
   const head = make("tr", {}, ...["against " + column.best.join(", "), "samples", "best − other", "95 %", "effect", "p (Holm)", ""].map(text => make("th", {}, text)));
-  const rows = column.against.map(entry => make("tr", {},
+  const place = Object.fromEntries(board.places.map((entry, i) => [entry.m, i]));
+  const rows = [...column.against].sort((a, b) => (place[a.m] ?? 99) - (place[b.m] ?? 99)).map(entry => make("tr", {},
     make("td", {}, key(colourOf(board.suite, entry.m)), " ", entry.m), ...[entry.n, entry.diff, entry.interval, entry.effect, entry.p,
       entry.tied ? "not told apart" : "behind"].map(text => make("td", {}, String(text)))));
   return make("div", {class: "scroll", style: "margin-top:10px"}, make("table", {class: "tablelet"}, make("thead", {}, head), make("tbody", {}, ...rows)));
@@ -155,7 +198,7 @@ function drawSpeed(number) {
     holder.replaceChildren(make("p", {class: "soft"}, "Needs times of generation (bench run) and places."));
     return;
   }
-  const [width, height, left, right, top, bottom] = [520, 300, 46, 24, 16, 44];
+  const width = room(holder, 520), [height, left, right, top, bottom] = [300, 40, 24, 16, 44];
   const logs = dots.map(entry => Math.log10(entry.seconds));
   const [from, to] = [Math.floor(Math.min(...logs) - 0.15), Math.ceil(Math.max(...logs) + 0.15)];
   const worst = Math.max(2, ...Object.values(ranks));
@@ -170,7 +213,7 @@ function drawSpeed(number) {
     svg.append(draw("line", {x1: left, x2: width - right, y1: y(rank), y2: y(rank), class: "axis"}));
     svg.append(draw("text", {x: left - 10, y: y(rank) + 4, "text-anchor": "end"}, rank));
   }
-  svg.append(draw("text", {x: left, y: height - 4}, "seconds a sample (log); size: peak memory; up: better mean rank"));
+  svg.append(draw("text", {x: left, y: height - 4}, width < 420 ? "seconds a sample; size: peak memory" : "seconds a sample (log); size: peak memory; up: better mean rank"));
   const most = Math.max(...dots.map(entry => entry.memory || 0));
   for (const entry of dots) {
     const radius = entry.memory ? 6 + 9 * Math.sqrt(entry.memory / most) : 6, cx = x(entry.seconds), cy = y(ranks[entry.label]);

@@ -109,8 +109,8 @@ def _suite_data(
 ) -> dict[str, Any]:
     made = {cost.method: cost for cost in costs if cost.stage == "generate"}
     methods = []
-    for label, colour in colours.items():
-        cost = made.get(label)
+    for label in _by_place(boards, list(colours)):
+        cost, colour = made.get(label), colours[label]
         methods.append(
             {
                 "label": label,
@@ -128,6 +128,12 @@ def _suite_data(
         "values": suite_values(suite, samples),
         "rate": _rate(suite),
     }
+
+
+def _by_place(boards: Sequence[Board], labels: list[str]) -> list[str]:
+    """Methods by their place over all metrics, then those without one."""
+    places = next(board.standings for board in boards if board.profile == "all")
+    return sorted(labels, key=lambda m: (places[m].mean_rank if m in places else float("inf"), labels.index(m)))
 
 
 def _rate(suite: SuiteRuns) -> float:

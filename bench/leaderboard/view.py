@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bench.leaderboard.boards import ALPHA, Board, BoardColumn, Cell
+from bench.leaderboard.ranks import Standing, metric_ranks
 from bench.leaderboard.runs import SuiteRuns
 from bench.paired import p_text
 from bench.report.model import number, published_tables
@@ -30,6 +31,7 @@ def board_view(board: Board, colours: Mapping[str, int], published: bool) -> dic
     )
     rows = []
     for method in order:
+        standing = board.standings.get(method)
         cells = [
             _cell_view(column, method, end, colours[method]) for column, end in zip(board.columns, ends, strict=True)
         ]
@@ -37,7 +39,12 @@ def board_view(board: Board, colours: Mapping[str, int], published: bool) -> dic
             {
                 "method": method,
                 "colour": colours[method],
-                "standing": board.standings.get(method),
+                "standing": standing,
+                "whisker": whisker(
+                    standing.mean_rank, standing.low, standing.high, 1, len(board.standings), colours[method]
+                )
+                if standing
+                else "",
                 "unranked": board.unranked.get(method, "nothing to rank by"),
                 "cells": cells,
             }
@@ -83,7 +90,7 @@ def board_data(board: Board) -> dict[str, Any]:
             "axes": [{"label": c.label, "texts": {m: number(c.cells[m].value) for m in board.methods}} for c in axes],
             "values": {m: [round(radius(c, m), 4) for c in axes] for m in board.methods},
         },
-        "columns": [_column_data(column) for column in board.columns if _any(column)],
+        "columns": [_column_data(column, board.standings) for column in board.columns if _any(column)],
     }
 
 
@@ -195,7 +202,7 @@ def _why_empty(column: BoardColumn) -> str:
     return next((cell.reason for cell in column.cells.values() if cell.reason), "no method has a number")
 
 
-def _column_data(column: BoardColumn) -> dict[str, Any]:
+def _column_data(column: BoardColumn, standings: Mapping[str, Standing]) -> dict[str, Any]:
     against = []
     for method, pairs in column.against.items():
         against.append(
@@ -218,12 +225,21 @@ def _column_data(column: BoardColumn) -> dict[str, Any]:
         "definition": column.about.get("definition", ""),
         "source": column.about.get("reference_implementation", ""),
         "why_not": column.why_not,
+        "ranks": _ranks(column, standings),
         "best": sorted(column.best),
         "against": against,
         "cells": {
             m: [_short(c.value), _short(c.low), _short(c.high)] for m, c in column.cells.items() if c.value is not None
         },
     }
+
+
+def _ranks(column: BoardColumn, standings: Mapping[str, Standing]) -> dict[str, float]:
+    """Rank of each method that takes part, in a ranked column."""
+    if not column.ranked or not standings:
+        return {}
+    values = [float(column.cells[method].value or 0.0) for method in standings]
+    return dict(zip(standings, metric_ranks(values, bool(column.up)), strict=True))
 
 
 def _references(
