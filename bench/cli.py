@@ -105,6 +105,7 @@ class Topic(str, Enum):
 
     metrics = "metrics"
     methods = "methods"
+    datasets = "datasets"
     suites = "suites"
     weights = "weights"
 
@@ -311,14 +312,19 @@ def leaderboard(
 def list_(
     topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.metrics,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With definitions and references.")] = False,
+    search: Annotated[str, typer.Option(help="Methods and data sets that mention all these words.")] = "",
+    since: Annotated[int, typer.Option(help="Of this year or later (methods, data sets).")] = 0,
+    until: Annotated[int, typer.Option(help="Of this year or earlier (methods, data sets).")] = 9999,
+    listed_in: Annotated[str, typer.Option(help="Named by survey, collection, theval, micro, vfa or project.")] = "",
 ) -> None:
-    """Lists metrics, methods, suites or weights.
+    """Lists metrics, methods, data sets, suites or weights.
 
-    Example: bench list metrics -v
+    Example: bench list datasets --search "wild audio" --since 2020
     """
+    from bench.commands.catalogue import Filters
     from bench.commands.listing import run_list
 
-    raise typer.Exit(run_list(topic.value, verbose))
+    raise typer.Exit(run_list(topic.value, verbose, Filters(search, since, until, listed_in)))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`bench list`: metrics, methods, suites, weights."""
+"""`bench list`: metrics, methods, suites, weights, data sets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,27 @@ import math
 import sys
 from typing import Any
 
+from bench.commands.catalogue import Filters, print_catalogue
 from vfa.errors import EXIT_OK
 
 
-def run_list(topic: str, verbose: bool) -> int:
-    """Prints one table and returns the exit code."""
+def run_list(topic: str, verbose: bool, filters: Filters | None = None) -> int:
+    """Prints one table and returns the exit code; of methods, those that can be run here and those of the field.
+
+    Args:
+        filters: which entries of the catalogue; with any, what can be run here is left out.
+    """
+    chosen = filters or Filters()
+    if topic == "datasets" or (topic == "methods" and chosen != Filters()):
+        return print_catalogue(topic, chosen, verbose)
+    _print_table(topic, verbose)
+    if topic == "methods":
+        print()
+        return print_catalogue(topic, chosen, verbose)
+    return EXIT_OK
+
+
+def _print_table(topic: str, verbose: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -21,7 +37,6 @@ def run_list(topic: str, verbose: bool) -> int:
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 160).print(table, markup=False, highlight=False)
-    return EXIT_OK
 
 
 def _metrics(verbose: bool) -> tuple[list[str], list[list[str]]]:
