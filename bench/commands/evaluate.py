@@ -130,8 +130,9 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
 
 def print_profile(profile: Profile, rows: list[dict[str, Any]], out: Path) -> None:
     """The table of a profile, printed and kept as `<name>.md` beside the results."""
-    lines = [" | ".join(printable(cell) for cell in line) for line in profile_table(profile, rows)]
-    lines.insert(1, " | ".join("---" for _ in (profile.name, *profile.columns)))
+    table = profile_table(profile, rows)
+    lines = [" | ".join(printable(cell) for cell in line) for line in table]
+    lines.insert(1, " | ".join("---" for _ in table[0]))
     text = "\n".join(f"| {line} |" for line in lines)
     note = "† not comparable with published numbers (a stand-in, an own definition, or other weights); – no number"
     write_text(out / f"{profile.name}.md", f"# {profile.title}\n\n{text}\n\n{note}\n")

@@ -12,48 +12,25 @@ from bench.metrics.base import Metric, VideoScore
 from bench.metrics.functional.theval import closeness, eyebrow_dynamics, lip_dynamics
 from bench.metrics.registry import register_metric
 from bench.metrics.scores import clip_score, frames_with
-from vfa.errors import InputError
 
 REFERENCE = "THEval, arXiv 2511.04520"
 FEW = "fewer than two frames with a face"
 
 
 class Dynamics(Metric):
-    """What the dynamics share: a number without a direction, meant to be compared with the ground truth's.
+    """What the dynamics share: a number without a direction, meant to be compared with the ground truth's."""
 
-    Args:
-        size: width and height of the frames the landmarks were found in; needed where no video tells it.
-    """
-
-    needs, paired = ("landmarks478",), False
+    needs: ClassVar[tuple[str, ...]] = ("landmarks478",)
+    paired = False
     higher_is_better, range = None, (0.0, math.inf)
     reference, minimal_n = REFERENCE, 25
-
-    def __init__(self, size: tuple[int, int] | None = None) -> None:
-        self.size = size
 
     def of_video(self, video: VideoFeatures) -> float:
         """The number of one video; NaN when undefined."""
         raise TypeError(f"metric {self.id()} lacks of_video()")
 
-    def frame_size(self, video: VideoFeatures) -> tuple[int, int]:
-        """Width and height of the frames.
-
-        Raises:
-            InputError: neither the video nor the option tells it.
-        """
-        size = self.size or (video.width, video.height)
-        if min(size) <= 0:
-            raise InputError(
-                f"{self.id()} needs the size of the frames",
-                path=video.name,
-                expected="a video, or the option size=(width, height)",
-                found="landmarks alone",
-            )
-        return size
-
     def measure(self, sample: SampleFeatures) -> VideoScore:
-        points = sample.prediction["landmarks478"]
+        points = sample.prediction[self.needs[0]]
         if len(points) == 0:
             return VideoScore.missing("no frames")
         seen = frames_with(points)
@@ -66,8 +43,8 @@ class LipDynamics(Dynamics):
     name = "theval_lip"
 
     def of_video(self, video: VideoFeatures) -> float:
-        size = self.frame_size(video) if self.variant == "theval" else (1, 1)
-        return lip_dynamics(video["landmarks478"], size=size, variant=self.variant)
+        # Landmarks of the squashed frame are in pixels of 256x256 already; the other variant has no unit.
+        return lip_dynamics(video[self.needs[0]], size=(256, 256), variant=self.variant)
 
 
 class BrowDynamics(Dynamics):
@@ -76,7 +53,7 @@ class BrowDynamics(Dynamics):
     name = "theval_brow"
 
     def of_video(self, video: VideoFeatures) -> float:
-        return eyebrow_dynamics(video["landmarks478"], rate=float(video.rate), variant=self.variant)
+        return eyebrow_dynamics(video[self.needs[0]], rate=float(video.rate), variant=self.variant)
 
 
 @register_metric
@@ -84,6 +61,7 @@ class LipDynamicsTheval(LipDynamics):
     """Lip dynamics as the public code defines them."""
 
     variant, default, unit = "theval", True, "px at 256x256"
+    needs = ("mesh_squashed",)
     definition = (
         "mean over 780 pairs of lip points of the deviation over time of their distance, frame squashed to 256x256"
     )
@@ -102,6 +80,7 @@ class BrowDynamicsTheval(BrowDynamics):
     """Eyebrow dynamics as the public code defines them."""
 
     variant, default, unit = "theval", True, "eye distances a frame"
+    needs = ("mesh_native",)
     definition = (
         "mean |change| between valid frames of the brow-to-eye distance over the inter-ocular distance, both sides"
     )
@@ -123,8 +102,8 @@ class Closeness(Metric):
     reference, minimal_n = REFERENCE + ", per clip instead of per data set", 25
     of: ClassVar[type[Dynamics]]
 
-    def __init__(self, size: tuple[int, int] | None = None) -> None:
-        self.dynamics = self.of(size)
+    def __init__(self) -> None:
+        self.dynamics = self.of()
 
     def measure(self, sample: SampleFeatures) -> VideoScore:
         assert sample.truth is not None

@@ -31,7 +31,7 @@ _SETTINGS = (
     "numpy.dtype",
 )
 # Keys under which training scripts keep the weights themselves.
-_CONTAINERS = ("state_dict", "model_state_dict", "model", "params", "net")
+_CONTAINERS = ("state_dict", "model_state_dict", "state_dict_backbone", "model", "params", "net")
 
 
 class _Shell(dict):

@@ -6,14 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from bench.networks.registry import LoadedNetwork, load_network
-from bench.networks.weight_files import PublishedFile, files_of
+from bench.weights import WeightFile, files_of
 from vfa.errors import AssetError, InputError
 
 # Networks completed by a file that an installed package carries.
 _BUNDLED_HEADS = {"lpips_alex": "alex", "lpips_vgg": "vgg"}
 
 
-def find_file(entry: PublishedFile, folder: Path) -> Path | None:
+def find_file(entry: WeightFile, folder: Path) -> Path | None:
     """Path of a published file in a folder, under its own or another accepted name; None where it is absent."""
     return next((folder / name for name in (entry.file, *entry.also) if (folder / name).is_file()), None)
 

@@ -25,6 +25,7 @@ _FACTORIES: dict[str, tuple[str, str]] = {
     "emonet_5": ("emonet", "emonet_5"),
     "emonet_8": ("emonet", "emonet_8"),
     "facerecon_resnet50": ("facerecon", "FaceReconResNet50"),
+    "facexformer_pose": ("facexformer", "FaceXFormerPose"),
     "fan_68": ("fan", "FAN"),
     "fid_inception": ("fid_inception", "FIDInception"),
     "hopenet": ("hopenet", "Hopenet"),
@@ -33,15 +34,20 @@ _FACTORIES: dict[str, tuple[str, str]] = {
     "lpips_vgg": ("lpips", "lpips_vgg"),
     "musiq": ("musiq", "MUSIQ"),
     "raft": ("raft", "RAFT"),
+    "retinaface": ("retinaface", "RetinaFace"),
+    "retinaface_preact": ("retinaface_preact", "RetinaFacePreact"),
     "s3fd": ("s3fd", "s3fd"),
     "s3fd_fan": ("s3fd", "s3fd_fan"),
     "syncnet": ("syncnet", "SyncNet"),
+    "topiq_aesthetic": ("topiq", "topiq_aesthetic"),
+    "topiq_face": ("topiq", "topiq_face"),
 }
 # name -> (module, class) of networks whose file carries its own graph; the class takes the path.
 _FILES: dict[str, tuple[str, str]] = {
     "arcface_onnx": ("arcface_onnx", "ArcFaceONNX"),
     "fid_inception_ts": ("scripted", "FIDInceptionScript"),
     "i3d": ("scripted", "I3DScript"),
+    "silero_vad": ("silero_vad", "SileroVad"),
 }
 
 

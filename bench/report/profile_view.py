@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.profiles import PROFILES, Column, Profile, find_profile
+from bench.report.closeness import ABOUT_FINAL, FINAL, with_closeness
 from bench.report.model import Report, Run, arrow, number
 
 
@@ -105,15 +106,14 @@ def profile_view(profile: Profile, rows: Sequence[Mapping[str, Any]], methods: S
                 labels = gaps.setdefault(cell.reason, [])
                 if column.label not in labels:
                     labels.append(column.label)
-    return ProfileView(
-        profile.name,
-        profile.title,
-        profile.aggregation,
-        [_head(column) for column in profile.columns],
-        [(method, [cells[i] for cells in marked]) for i, method in enumerate(order)],
-        _truth(profile, by_method),
-        list(gaps.items()),
-    )
+    heads = [_head(column) for column in profile.columns]
+    table = [(method, [cells[i] for cells in marked]) for i, method in enumerate(order)]
+    truth = _truth(profile, by_method)
+    if profile.closeness:
+        heads.append(Head(FINAL, arrow(True), ABOUT_FINAL))
+        table = with_closeness(table, by_method)
+        truth = [*truth, "1"] if truth else truth
+    return ProfileView(profile.name, profile.title, profile.aggregation, heads, table, truth, list(gaps.items()))
 
 
 def _head(column: Column) -> Head:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.weights.manifest import MANIFEST, WeightFile
+from bench.weights.manifest import MANIFEST, WeightFile, files_of
 from vfa.errors import AssetError, InputError
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "WeightFile",
     "any_hash",
     "entry",
+    "files_of",
     "find",
     "folder",
     "problem",

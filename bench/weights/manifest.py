@@ -1,50 +1,28 @@
-"""The one manifest of files with learned parameters that may not be redistributed here."""
+"""The one manifest of files with learned parameters that may not be redistributed here.
+
+Nothing in it is downloaded on import or while scoring. Sizes are approximate. A hash is given where its publisher
+states it, in whole (`sha256`) or by its first digits in the file name (`sha256_prefix`).
+"""
 
 from __future__ import annotations
 
-from bench.networks.weight_files import PUBLISHED_FILES
-from bench.networks.weight_files import PublishedFile as WeightFile
+from bench.weights import face_files, image_files, theval_files, video_files
+from bench.weights.weight_file import WeightFile
 
-__all__ = ["MANIFEST", "WeightFile"]
+__all__ = ["MANIFEST", "WeightFile", "files_of"]
 
-_DWPOSE = "https://huggingface.co/yzd-v/DWPose/resolve/main/"
-_BASICSR = "https://raw.githubusercontent.com/XPixelGroup/BasicSR/master/basicsr/metrics/"
-
-OTHER_FILES: tuple[WeightFile, ...] = (
-    WeightFile(
-        key="niqe",
-        file="niqe_pris_params.npz",
-        also=("niqe_modelparameters.mat",),
-        networks=(),
-        source="BasicSR repository, basicsr/metrics/niqe_pris_params.npz",
-        url=_BASICSR + "niqe_pris_params.npz",
-        licence="Apache-2.0",
-        commercial="yes",
-        needed_by="metric niqe",
-        megabytes=0.02,
-    ),
-    WeightFile(
-        key="dwpose_detector",
-        file="yolox_l.onnx",
-        networks=(),
-        source="Hugging Face, yzd-v/DWPose",
-        url=_DWPOSE + "yolox_l.onnx",
-        licence="Apache-2.0",
-        commercial="yes",
-        needed_by="bench process --detector dwpose",
-        megabytes=217,
-    ),
-    WeightFile(
-        key="dwpose",
-        file="dw-ll_ucoco_384.onnx",
-        networks=(),
-        source="Hugging Face, yzd-v/DWPose",
-        url=_DWPOSE + "dw-ll_ucoco_384.onnx",
-        licence="Apache-2.0",
-        commercial="yes",
-        needed_by="bench process --detector dwpose",
-        megabytes=134,
-    ),
+MANIFEST: tuple[WeightFile, ...] = (
+    *image_files.FILES,
+    *video_files.FILES,
+    *face_files.FILES,
+    *theval_files.FILES,
 )
 
-MANIFEST: tuple[WeightFile, ...] = (*OTHER_FILES, *PUBLISHED_FILES)
+
+def files_of(network: str) -> tuple[WeightFile, ...]:
+    """Files that a network can be built from, the usual one first; empty for an unknown name.
+
+    >>> [entry.key for entry in files_of("musiq")]
+    ['musiq_spaq', 'musiq_koniq']
+    """
+    return tuple(entry for entry in MANIFEST if network in entry.networks)

@@ -25,12 +25,13 @@ from metric_tester import (
 
 from bench.metrics import create_metric
 from bench.metrics.base import Metric
+from bench.metrics.functional.theval_mouth import INNER_LOWER, INNER_UPPER
 from bench.metrics.registry import all_metrics
 from vfa.errors import InputError
 
 MINE = {
     "affect", "distributions", "dynamics", "head_motion", "landmarks", "mesh", "naturalness", "pixels", "sharpness",
-    "stand_ins", "structure", "sync", "video_quality",
+    "stand_ins", "structure", "sync", "theval_head", "theval_mouth", "video_quality",
 }  # fmt: skip
 
 
@@ -196,10 +197,39 @@ def affect_case(metric: str, column: str, identity: float) -> Case:
     return Case(metric, lambda: {"va": make.affect()}, worse, symmetric=True, identity=identity)
 
 
-def moving(metric: str, *, identity: float | None = None, **options: object) -> Case:
-    worse = {"amplitude": lambda level: {"landmarks478": make.landmarks478(amplitude=1 + 0.2 * level)}}
-    truth = lambda: {"landmarks478": make.landmarks478()}  # noqa: E731
-    return Case(metric, truth, worse, options, identity=identity, faces="landmarks478")
+def moving(metric: str, *, identity: float | None = None, feature: str = "landmarks478") -> Case:
+    worse = {"amplitude": lambda level: {feature: make.landmarks478(amplitude=1 + 0.2 * level)}}
+    truth = lambda: {feature: make.landmarks478()}  # noqa: E731
+    return Case(metric, truth, worse, identity=identity, faces=feature)
+
+
+def opening(height: np.ndarray) -> np.ndarray:
+    """Points whose inner lips are so many pixels apart, the eyes 65."""
+    points = np.repeat(make.landmarks478(1), len(height), axis=0)
+    for upper, lower in zip(INNER_UPPER, INNER_LOWER, strict=True):
+        points[:, upper, :2], points[:, lower, :2] = (128.0, 140.0), (128.0, 140.0)
+        points[:, lower, 1] += height
+    return points
+
+
+def quiet(level: int) -> Inputs:
+    """Lips that stir in the silence of a clip's first half."""
+    height = np.concatenate([2 + level * np.abs(np.sin(1.3 * np.arange(30))), 5 + 4 * np.sin(np.arange(25))])
+    return {"landmarks478": opening(height), "audio_loud": np.array([[1.19, 2.2]])}
+
+
+def talking(level: int) -> Inputs:
+    """Lips that follow the loudness, with noise."""
+    wave = make.mouth_opening_wave(100, rate=25.0)
+    noise = np.random.default_rng(5).uniform(0, 4, 100)
+    volume = np.interp(0.05 * np.arange(81), np.arange(100) / 25.0, wave)
+    sound = {"audio_loud": np.array([[0.0, 4.0]]), "audio_volume": volume}
+    return {"landmarks478": opening(wave + level * noise), **sound}
+
+
+def turning(level: int) -> Inputs:
+    pose = make.pose(amplitude=4.0 + level)
+    return {"pose": pose, "face_box": np.tile([10.0, 10.0, 50.0, 60.0], (len(pose), 1))}
 
 
 def descriptors(feature: str, width: int) -> Callable[[int], Inputs]:
@@ -259,10 +289,13 @@ CASES = [
         "stillness": lambda level: {"pose": make.pose(amplitude=10.0 - 2.4 * level)}}, faces="pose"),
     Case("beat_align_lite", lambda: dance(0), {"lag": dance}, faces="pose"),
     Case("sync_lite", lambda: speech(0), {"noise": speech}, faces="landmarks68"),
-    moving("theval_lip_theval", size=(256, 256)),
+    moving("theval_lip_theval", feature="mesh_squashed"),
     moving("theval_lip_fixed"),
-    moving("theval_brow_theval"),
+    moving("theval_brow_theval", feature="mesh_native"),
     moving("theval_brow_fixed"),
+    Case("theval_head_lite", lambda: turning(0), {"swing": turning}, faces="pose"),
+    Case("theval_silent_lite", lambda: quiet(0), {"chatter": quiet}, faces="landmarks478"),
+    Case("theval_sync_lite", lambda: talking(0), {"noise": talking}, faces="landmarks478"),
     moving("theval_lip_closeness", identity=1.0),
     moving("theval_brow_closeness", identity=1.0),
     mesh_case("lve_sq_max", MESH_NOISE, lips=LIPS),

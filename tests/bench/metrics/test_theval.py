@@ -104,7 +104,7 @@ def test_fixed_eyebrows_do_not_depend_on_the_frame_rate() -> None:
 def test_no_face_is_nan_never_zero() -> None:
     nothing = np.full((10, 478, 3), np.nan)
     assert math.isnan(lip_dynamics(nothing, size=(256, 256))) and math.isnan(eyebrow_dynamics(nothing))
-    score = create_metric("theval_brow").score({"landmarks478": nothing})
+    score = create_metric("theval_brow").score({"mesh_native": nothing})
     assert math.isnan(score.value) and score.reason and score.n_missing == 10
 
 
@@ -119,8 +119,9 @@ def test_closeness_is_one_at_the_truth_and_symmetric_about_it() -> None:
     assert math.isnan(score.value) and "does not move" in score.reason
 
 
-def test_lip_dynamics_asks_for_the_size_of_the_frames() -> None:
-    with pytest.raises(InputError, match="size"):
-        create_metric("theval_lip")({"landmarks478": make.landmarks478()})
+def test_the_variant_of_the_public_code_reads_the_squashed_frame() -> None:
+    points = make.landmarks478()
+    expected = lip_dynamics(points, size=(256, 256))
+    assert create_metric("theval_lip")({"mesh_squashed": points}) == pytest.approx(expected)
     with pytest.raises(InputError, match="MediaPipe"):
         lip_dynamics(np.zeros((3, 68, 2)), size=(256, 256))

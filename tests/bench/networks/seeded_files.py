@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import published_layouts as layouts
+import theval_layouts
 import torch
 from seeded_weights import fill_like, seeded_state, state_list
 
@@ -41,8 +42,10 @@ LAYOUTS = {
     "raft": layouts.raft,
     "musiq_spaq": layouts.musiq,
     "musiq_koniq": layouts.musiq,
+    "topiq_iaa": theval_layouts.topiq_aesthetic,
+    "topiq_face": theval_layouts.topiq_face,
 }
-OWN = ("s3fd", "i3d", "deep3d_landmarks", "niqe")
+OWN = ("s3fd", "i3d", "deep3d_landmarks", "niqe", "retinaface", "retinaface_preact", "facexformer", "silero_vad")
 SEEDED = tuple(sorted((*LISTED, *LAYOUTS, *OWN)))
 """Keys of which a file can be made."""
 
@@ -95,6 +98,67 @@ def red_detector() -> dict[str, np.ndarray]:
     return state
 
 
+def middle_detector() -> dict[str, np.ndarray]:
+    """RetinaFace's layout with values under which each anchor of one size and level is a face where it is brightest.
+
+    The trunk is dead; the scores are constant but for nothing, so of the anchors of side 256 all fire and thinning
+    keeps a grid of them. Points lie where an upright face's would.
+    """
+    state = {name: np.zeros(shape, np.float32) for name, shape in theval_layouts.retinaface().items()}
+    for name, value in state.items():
+        if name.endswith("running_var"):
+            value[:] = 1.0
+    for level in range(3):
+        state[f"module.ClassHead.{level}.conv1x1.bias"][:] = (8.0, 0.0, 8.0, 0.0)
+        marks = np.array([(-0.2, -0.15), (0.2, -0.15), (0.0, 0.05), (-0.15, 0.25), (0.15, 0.25)]) / 0.1
+        state[f"module.LandmarkHead.{level}.conv1x1.bias"][:] = np.tile(marks.ravel(), 2)
+    state["module.ClassHead.2.conv1x1.bias"][:] = (0.0, 8.0, 8.0, 0.0)
+    return state
+
+
+def upscaled_detector() -> dict[str, np.ndarray]:
+    """The same for the package retina-face: anchors of side 512 of the enlarged frame."""
+    state = {name: np.zeros(shape, np.float32) for name, shape in theval_layouts.retinaface_preact().items()}
+    for name, value in state.items():
+        if name.endswith("running_var"):
+            value[:] = 1.0
+    for stride in (32, 16, 8):
+        state[f"face_rpn_stride{stride}.cls_score.bias"][:] = (8.0, 8.0, 0.0, 0.0)
+    state["face_rpn_stride32.cls_score.bias"][:] = (0.0, 8.0, 8.0, 0.0)
+    return state
+
+
+TOYS = {
+    "retinaface": middle_detector,
+    "retinaface_preact": upscaled_detector,
+    "facexformer": lambda: fill_like(theval_layouts.facexformer()),
+}
+
+
+def write_loudness_vad(path: Path) -> None:
+    """The graph of Silero VAD's version 5 from outside; inside, speech is where the mean square exceeds 1e-4."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("Mul", ["input", "input"], ["square"]),
+        helper.make_node("ReduceMean", ["square"], ["power"], axes=[1], keepdims=1),
+        helper.make_node("Sub", ["power", "threshold"], ["above"]),
+        helper.make_node("Mul", ["above", "gain"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["output"]),
+        helper.make_node("Identity", ["state"], ["stateN"]),
+    ]
+    make, number = helper.make_tensor_value_info, TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "loudness",
+        [make("input", number, [1, "n"]), make("state", number, [2, 1, 128]), make("sr", TensorProto.INT64, [])],
+        [make("output", number, [1, 1]), make("stateN", number, [2, 1, 128])],
+        [helper.make_tensor("threshold", number, [1], [1e-4]), helper.make_tensor("gain", number, [1], [1e5])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+
+
 def write_weights(folder: Path, *keys: str) -> None:
     """Writes the files of some keys of the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,6 +170,8 @@ def write_weights(folder: Path, *keys: str) -> None:
             _write_standard_face(path)
         elif key == "niqe":
             _write_pristine(path)
+        elif key == "silero_vad":
+            write_loudness_vad(path)
         else:
             torch.save({name: torch.from_numpy(np.asarray(value)) for name, value in _state(key).items()}, path)
 
@@ -113,6 +179,8 @@ def write_weights(folder: Path, *keys: str) -> None:
 def _state(key: str) -> dict[str, np.ndarray]:
     if key == "s3fd":
         return red_detector()
+    if key in TOYS:
+        return TOYS[key]()
     return seeded_state(state_list(LISTED[key])) if key in LISTED else fill_like(LAYOUTS[key]())
 
 

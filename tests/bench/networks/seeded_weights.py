@@ -37,6 +37,8 @@ def fill_like(shapes: dict[str, tuple[int, ...]], seed: int = 1, gain: float = 1
         noise = rng.standard_normal(shape)
         if name.endswith("num_batches_tracked"):
             value = np.zeros(shape, np.int64)
+        elif name.endswith("relative_position_index"):
+            value = relative_positions(round(np.prod(shape) ** 0.25)).reshape(shape)
         elif len(shape) >= 2:
             value = noise * gain / np.sqrt(np.prod(shape[1:]))
         elif name.endswith("running_var") or (name.endswith("weight")):
@@ -45,6 +47,14 @@ def fill_like(shapes: dict[str, tuple[int, ...]], seed: int = 1, gain: float = 1
             value = 0.05 * noise
         state[name] = value if value.dtype == np.int64 else np.asarray(value, np.float32)
     return state
+
+
+def relative_positions(window: int) -> np.ndarray:
+    """Row of Swin's table of biases for each pair of cells of a window, int64 [cells, cells]: offsets of rows and of
+    columns, each counted from the smallest."""
+    row, column = np.divmod(np.arange(window * window), window)
+    down, right = row[:, None] - row[None] + window - 1, column[:, None] - column[None] + window - 1
+    return (down * (2 * window - 1) + right).astype(np.int64)
 
 
 def uniform(seed: int, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:

@@ -62,6 +62,6 @@ def test_other_names_and_keys(weights: Path) -> None:
 
 
 def test_importing_the_package_is_light() -> None:
-    code = "import sys, bench.networks, bench.networks.weight_files; print('torch' in sys.modules)"
+    code = "import sys, bench.networks, bench.weights.manifest; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"

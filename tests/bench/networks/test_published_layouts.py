@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import published_layouts as layouts
 import pytest
+import theval_layouts
 import torch
 from seeded_weights import fill_like
 
@@ -23,6 +24,11 @@ LAYOUTS = {
     "musiq": layouts.musiq(),
     "amt_s": layouts.amt_s(),
     "laion_aesthetic": layouts.laion_aesthetic(),
+    "topiq_aesthetic": theval_layouts.topiq_aesthetic(),
+    "topiq_face": theval_layouts.topiq_face(),
+    "retinaface": theval_layouts.retinaface(),
+    "retinaface_preact": theval_layouts.retinaface_preact(),
+    "facexformer_pose": theval_layouts.facexformer(),
 }
 LIGHT = ("lpips_alex", "raft", "amt_s", "laion_aesthetic")
 

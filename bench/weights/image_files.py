@@ -1,0 +1,132 @@
+"""Files of networks that see single pictures: Inception, LPIPS, DINO, CLIP, MUSIQ and their like."""
+
+from __future__ import annotations
+
+from bench.weights.weight_file import WeightFile
+
+_HUB = "https://download.pytorch.org/models/"
+_CLIP = "https://openaipublic.azureedge.net/clip/models/"
+_IQA = "https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/"
+_CLIP_B32_HASH = "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
+_CLIP_L14_HASH = "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"
+_BASICSR = "https://raw.githubusercontent.com/XPixelGroup/BasicSR/master/basicsr/metrics/"
+
+FILES: tuple[WeightFile, ...] = (
+    WeightFile(
+        key="fid_inception",
+        file="pt_inception-2015-12-05-6726825d.pth",
+        networks=("fid_inception",),
+        source="GitHub, mseitzer/pytorch-fid, release fid_weights",
+        url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+        licence="Apache-2.0",
+        commercial="yes",
+        needed_by="FID, KID, IS, edge-FID",
+        megabytes=95.6,
+        sha256_prefix="6726825d",
+    ),
+    WeightFile(
+        key="fid_inception_ts",
+        file="inception-2015-12-05.pt",
+        networks=("fid_inception_ts",),
+        source="NVIDIA, stylegan2-ada-pytorch metrics",
+        url="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt",
+        licence="NVIDIA Source Code License (research)",
+        commercial="no",
+        needed_by="FID as clean-fid computes it, bit for bit",
+        megabytes=95.9,
+    ),
+    WeightFile(
+        key="alexnet",
+        file="alexnet-owt-7be5be79.pth",
+        networks=("lpips_alex",),
+        source="torchvision",
+        url=_HUB + "alexnet-owt-7be5be79.pth",
+        licence="BSD-3-Clause",
+        commercial="yes",
+        needed_by="LPIPS (alex); its heads come with torchmetrics",
+        megabytes=244.4,
+        sha256_prefix="7be5be79",
+    ),
+    WeightFile(
+        key="vgg16",
+        file="vgg16-397923af.pth",
+        networks=("lpips_vgg",),
+        source="torchvision",
+        url=_HUB + "vgg16-397923af.pth",
+        licence="BSD-3-Clause",
+        commercial="yes",
+        needed_by="LPIPS (vgg); its heads come with torchmetrics",
+        megabytes=553.4,
+        sha256_prefix="397923af",
+    ),
+    WeightFile(
+        key="dino",
+        file="dino_vitbase16_pretrain.pth",
+        networks=("dino_vitb16",),
+        source="Meta AI, facebookresearch/dino",
+        url="https://dl.fbaipublicfiles.com/dino/dino_vitbase16_pretrain/dino_vitbase16_pretrain.pth",
+        licence="Apache-2.0",
+        commercial="yes",
+        needed_by="VBench subject consistency (SC)",
+        megabytes=343.2,
+    ),
+    WeightFile(
+        key="clip_b32",
+        file="ViT-B-32.pt",
+        networks=("clip_vit_b32",),
+        source="OpenAI, openai/CLIP",
+        url=f"{_CLIP}{_CLIP_B32_HASH}/ViT-B-32.pt",
+        licence="MIT",
+        commercial="yes",
+        needed_by="VBench background consistency (BC)",
+        megabytes=353.9,
+        sha256=_CLIP_B32_HASH,
+    ),
+    WeightFile(
+        key="clip_l14",
+        file="ViT-L-14.pt",
+        networks=("clip_vit_l14",),
+        source="OpenAI, openai/CLIP",
+        url=f"{_CLIP}{_CLIP_L14_HASH}/ViT-L-14.pt",
+        licence="MIT",
+        commercial="yes",
+        needed_by="VBench aesthetic quality (AQ)",
+        megabytes=932.8,
+        sha256=_CLIP_L14_HASH,
+    ),
+    WeightFile(
+        key="laion",
+        file="sa_0_4_vit_l_14_linear.pth",
+        networks=("laion_aesthetic",),
+        source="GitHub, LAION-AI/aesthetic-predictor",
+        url="https://github.com/LAION-AI/aesthetic-predictor/raw/main/sa_0_4_vit_l_14_linear.pth",
+        licence="MIT",
+        commercial="yes",
+        needed_by="VBench aesthetic quality (AQ)",
+        megabytes=0.004,
+    ),
+    WeightFile(
+        key="musiq_spaq",
+        file="musiq_spaq_ckpt-358bb6af.pth",
+        networks=("musiq",),
+        source="GitHub, chaofengc/IQA-PyTorch, release v0.1-weights",
+        url=_IQA + "musiq_spaq_ckpt-358bb6af.pth",
+        licence="Apache-2.0 (google-research/musiq); conversion PolyForm-Noncommercial",
+        commercial="no",
+        needed_by="VBench imaging quality (IQ)",
+        megabytes=108.6,
+        sha256_prefix="358bb6af",
+    ),
+    WeightFile(
+        key="niqe",
+        file="niqe_pris_params.npz",
+        also=("niqe_modelparameters.mat",),
+        networks=(),
+        source="BasicSR repository, basicsr/metrics/niqe_pris_params.npz",
+        url=_BASICSR + "niqe_pris_params.npz",
+        licence="Apache-2.0",
+        commercial="yes",
+        needed_by="metric niqe",
+        megabytes=0.02,
+    ),
+)
