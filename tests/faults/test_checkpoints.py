@@ -286,9 +286,10 @@ def test_search_order(tmp_path: Path) -> None:
         find_checkpoint(root=tmp_path)
     assert error.value.exit_code == EXIT_ASSET
     assert "VFA.pt" in str(error.value) and "landmarks" in str(error.value)
-    folder = tmp_path / "saved_models" / "VFA"
-    folder.mkdir(parents=True)
-    (folder / "vfa_small.safetensors").write_bytes(b"x")
+    small, folder = (tmp_path / "saved_models" / name for name in ("VFA-small", "VFA"))
+    small.mkdir(parents=True)
+    folder.mkdir()
+    (small / "vfa_small.safetensors").write_bytes(b"x")
     assert find_checkpoint(root=tmp_path).name == "vfa_small.safetensors"
     (folder / "VFA.pt").write_bytes(b"x")
     assert find_checkpoint(root=tmp_path).name == "VFA.pt"

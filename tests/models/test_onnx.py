@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,17 @@ def test_dictionary_of_another_network_is_refused(folder: Path, tmp_path: Path) 
 
 def test_configuration_is_readable(folder: Path) -> None:
     assert json.loads((folder / "animator.json").read_text())["config"] == SMALL.to_dict()
+
+
+def test_motion_encoder_of_its_own(tmp_path: Path) -> None:
+    config = replace(SMALL, size=64, latent_dim_motion=12, motion_channels=4)
+    network = small_network(config)
+    export_onnx(network, tmp_path)
+    onnx_model, torch_model = VersatileFaceAnimator.from_onnx(tmp_path), VersatileFaceAnimator.from_network(network)
+    driving = frames(3, 2, config)
+    expected = network.motion(driving).detach()
+    assert relative(torch_model.encode_motion(driving), expected) < 1e-4
+    assert relative(onnx_model.encode_motion(driving), expected) < 1e-3
+    (tmp_path / "motion.onnx").unlink()
+    with pytest.raises(AssetError, match="motion.onnx"):
+        VersatileFaceAnimator.from_onnx(tmp_path)

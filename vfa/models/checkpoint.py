@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SEARCH_ORDER = ("saved_models/VFA/VFA.pt", "saved_models/VFA/vfa_small.safetensors")
+SEARCH_ORDER = ("saved_models/VFA/VFA.pt", "saved_models/VFA-small/vfa_small.safetensors")
 HEADER_KEY = "vfa_config"
 NORMALIZATION_KEY = "vfa_normalization"
 RECORD_KEY = "vfa_record"
 NORMALIZATIONS = ("range", "foreground")
+MOTION_ENTRY = "motion_enc.whole.0.0.weight"
 SHOWN = 4
 
 
@@ -170,6 +171,7 @@ def infer_config(state: Mapping[str, Tensor], *, path: str | Path | None = None)
             latent_dim_depth_motion=state["dec.motion_in_depths.0.bias"].shape[1],
             flow_channels=state["student_dec.first.0.weight"].shape[0],
             flow_blocks=count("student_dec.res_blocks.{}.conv1.weight"),
+            motion_channels=state[MOTION_ENTRY].shape[0] if MOTION_ENTRY in state else 0,
         )
     except (KeyError, ValueError, IndexError, InputError) as error:
         raise CheckpointError(

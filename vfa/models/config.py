@@ -8,6 +8,9 @@ from typing import Any
 
 from vfa.errors import InputError
 
+SMALLEST_LOOK, POSE_MOTION = 64, 6
+"""What a motion encoder of its own needs: pixels, and motion weights that are the head's pose."""
+
 
 @dataclass(frozen=True)
 class AnimatorConfig:
@@ -23,6 +26,8 @@ class AnimatorConfig:
         latent_dim_depth_motion: number of depth-motion directions per level.
         flow_channels: width of the flow generator's first level; doubles twice.
         flow_blocks: residual blocks of the flow generator.
+        motion_channels: width of the motion encoder of its own (see `vfa.models.motion_encoder`) that reads the
+            driver's motion; 0 reads it off the appearance encoder's latent, as the published weights do.
     """
 
     size: int = 256
@@ -34,6 +39,7 @@ class AnimatorConfig:
     latent_dim_depth_motion: int = 5
     flow_channels: int = 32
     flow_blocks: int = 5
+    motion_channels: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size & (self.size - 1):
@@ -44,7 +50,7 @@ class AnimatorConfig:
             raise InputError(
                 "unknown number of input channels", expected="3 (RGB) or 4 (RGBD)", found=f"{self.input_channels}"
             )
-        positive = {name: value for name, value in asdict(self).items() if name != "flow_blocks"}
+        positive = {name: value for name, value in asdict(self).items() if name not in ("flow_blocks", "motion_channels")}
         for name, value in positive.items():
             if not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name} must be positive", found=f"{value}")
@@ -53,6 +59,12 @@ class AnimatorConfig:
                 "there are more motion directions than latent dimensions",
                 expected=f"at most {self.latent_dim_style}",
                 found=f"{self.latent_dim_motion}",
+            )
+        if self.motion_channels and (self.size < SMALLEST_LOOK or self.latent_dim_motion <= POSE_MOTION):
+            raise InputError(
+                "a motion encoder of its own does not fit",
+                expected=f"frames of at least {SMALLEST_LOOK} px, more than {POSE_MOTION} motion directions",
+                found=f"{self.size} px, {self.latent_dim_motion} directions",
             )
         narrowest = min(self.channels(resolution) for resolution in self.resolutions)
         if self.latent_dim_depth_motion > narrowest:

@@ -14,6 +14,7 @@ from vfa.models.flow import FlowField
 from vfa.models.folded_encoder import FoldedEncoder
 from vfa.models.folded_flow import FoldedFlowGenerator
 from vfa.models.folded_generator import FoldedGenerator, SourceTables
+from vfa.models.folded_motion import FoldedMotionEncoder
 from vfa.models.folding import Target
 from vfa.models.network import AnimatorNetwork
 
@@ -88,6 +89,7 @@ class TorchEngine:
             self._encoder = FoldedEncoder(target, network.enc, self.config.size)
             self._generator = FoldedGenerator(target, network.dec, self.config.resolutions)
             self._flow = FoldedFlowGenerator(target, network.student_dec, self.config.size)
+            self._motion = FoldedMotionEncoder(target, network.motion_enc) if self.config.motion_channels else None
         self.directions = self._generator.directions
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
         self.description = f"PyTorch {torch.__version__}, {name}, {str(dtype).removeprefix('torch.')}"
@@ -102,6 +104,8 @@ class TorchEngine:
     @torch.inference_mode()
     def encode_motion(self, frames: Tensor) -> Tensor:
         """See `Engine.encode_motion`."""
+        if self._motion is not None:
+            return self._motion(frames)
         return self._encoder.motion(self._encoder.latent(frames))
 
     @torch.inference_mode()

@@ -5,8 +5,8 @@
 
 Writes ``encoder.onnx`` (frames -> latent, motion, features), ``generator.onnx`` (latent, features -> rgbd, flow
 logits), ``flow.onnx`` (flow logits, latent, source -> flow, mask, warped, inpainted), ``directions.npy`` (the
-orthonormal motion dictionary) and, last, ``animator.json`` (the configuration). Frames have the network's size; the
-batch is free.
+orthonormal motion dictionary) and, last, ``animator.json`` (the configuration); also ``motion.onnx`` (frames -> motion)
+for a network whose drivers have an encoder of their own. Frames have the network's size; the batch is free.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class _GeneratorGraph(nn.Module):
 
     def forward(self, latent: Tensor, *features: Tensor) -> tuple[Tensor, Tensor]:
         shared = [feature.expand(latent.shape[0], -1, -1, -1) for feature in features]
-        return tuple(self.dec(latent, shared))
+        generated = self.dec(latent, shared)
+        return generated.rgbd, generated.flow_logits
 
 
 class _FlowGraph(nn.Module):
@@ -106,6 +107,8 @@ def export_onnx(network: AnimatorNetwork, folder: str | Path, *, normalization: 
             list(FLOW_OUTPUTS),
             batched=["flow_logits", "latent"],
         )
+        if config.motion_channels:
+            _write(network.motion_enc, (frames,), folder / "motion.onnx", ["frames"], ["motion"])
         directions = network.dec.direction.directions().numpy()
     temporary = folder / f"directions.{os.getpid()}.tmp"
     with open(temporary, "wb") as file:

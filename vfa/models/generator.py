@@ -98,10 +98,18 @@ class DepthMotion(nn.Module):
 
 
 class Generated(NamedTuple):
-    """What the RGBD generator puts out: ``rgbd`` [B, 4, H, W] and the finest raw ``flow_logits`` [B, 3, H, W]."""
+    """What the RGBD generator puts out.
+
+    Attributes:
+        rgbd: [B, 4, H, W].
+        flow_logits: [B, 3, H, W], raw, of the finest level.
+        pyramid: [B, 3, r, r] for r = 8, 16, ..., H, the raw flow logits of every level, coarse to fine; empty where
+            only the finest is kept.
+    """
 
     rgbd: Tensor
     flow_logits: Tensor
+    pyramid: tuple[Tensor, ...] = ()
 
 
 class RGBDGenerator(nn.Module):
@@ -141,13 +149,15 @@ class RGBDGenerator(nn.Module):
         rgb: Any = None
         depth: Any = None
         logits: Any = None
+        pyramid = []
         for level, feature in enumerate(features):
             trunk = self.convs[2 * level + 1](self.convs[2 * level](trunk, latent), latent)
             flow = self.to_flows[level](trunk, latent, flow)
+            pyramid.append(flow)
             mask = torch.sigmoid(flow[:, 2:])
             warped = sample(feature, sampling_grid(torch.tanh(flow[:, :2]))) * mask
             trunk = warped + trunk * (1 - mask)
             rgb = self.to_rgbs[level](warped, rgb)
             motion, logits = self.motion_in_depths[level](trunk, latent, logits)
             depth = self.to_depths[level](warped + motion, depth)
-        return Generated(torch.cat((rgb, depth), 1), flow)
+        return Generated(torch.cat((rgb, depth), 1), flow, tuple(pyramid))

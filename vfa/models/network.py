@@ -8,10 +8,11 @@ from vfa.models.config import AnimatorConfig
 from vfa.models.encoder import Encoder
 from vfa.models.flow import FlowField, FlowGenerator
 from vfa.models.generator import Generated, RGBDGenerator
+from vfa.models.motion_encoder import MotionEncoder
 
 
 class AnimatorNetwork(nn.Module):
-    """Encoder ``enc``, RGBD generator ``dec`` and flow generator ``student_dec``.
+    """Encoder ``enc``, RGBD generator ``dec``, flow generator ``student_dec``; by configuration also ``motion_enc``.
 
     `VersatileFaceAnimator` wraps it for use; training calls it directly.
     """
@@ -22,6 +23,14 @@ class AnimatorNetwork(nn.Module):
         self.enc = Encoder(config)
         self.dec = RGBDGenerator(config)
         self.student_dec = FlowGenerator(config)
+        if config.motion_channels:
+            self.motion_enc = MotionEncoder(
+                config.input_channels, config.size, config.motion_channels, config.latent_dim_motion
+            )
+
+    def motion(self, frames: Tensor) -> Tensor:
+        """The motion weights ``a`` [B, motion] of a driver's frames [B, C, H, W]."""
+        return self.motion_enc(frames) if self.config.motion_channels else self.enc(frames)[1]
 
     def latent(self, source: Tensor, driving: Tensor, start: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """The latent ``z`` [B, latent] of an animation and the source's features.
@@ -33,9 +42,9 @@ class AnimatorNetwork(nn.Module):
                 as it is, ``z = w + Q a_driving``, instead of ``w + Q (a_driving - a_start + a_source)``.
         """
         w, a_source, features = self.enc(source)
-        motion = self.enc(driving)[1]
+        motion = self.motion(driving)
         if start is not None:
-            motion = motion - self.enc(start)[1] + a_source
+            motion = motion - self.motion(start) + a_source
         return w + self.dec.direction(motion), features
 
     def forward(self, source: Tensor, driving: Tensor, start: Tensor | None = None) -> tuple[Generated, FlowField]:

@@ -66,6 +66,12 @@ class OnnxEngine:
         self._encoder = self._open(folder / "encoder.onnx", provider)
         self._generator = self._open(folder / "generator.onnx", provider)
         self._flow = self._open(folder / "flow.onnx", provider)
+        self._motion = self._encoder
+        if self.config.motion_channels:
+            if not (folder / "motion.onnx").is_file():
+                hint = "write it with: python -m vfa.models.export CHECKPOINT FOLDER"
+                raise AssetError("the exported networks are incomplete", path=folder, expected="motion.onnx", hint=hint)
+            self._motion = self._open(folder / "motion.onnx", provider)
         used = self._generator.get_providers()[0]
         self.batch_size = CPU_BATCH if used == "CPUExecutionProvider" else GPU_BATCH
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {used}, float32"
@@ -96,7 +102,7 @@ class OnnxEngine:
 
     def encode_motion(self, frames: Tensor) -> Tensor:
         """See `Engine.encode_motion`."""
-        return self._run(self._encoder, ["motion"], {"frames": frames})[0]
+        return self._run(self._motion, ["motion"], {"frames": frames})[0]
 
     def generate(self, latent: Tensor, source: EncodedSource) -> tuple[Tensor, FlowField]:
         """See `Engine.generate`."""
