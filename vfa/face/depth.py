@@ -45,8 +45,14 @@ def closed_surface(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         vertices float32 [471, 3] (468 points, then the centres of right eye, left eye and mouth) and triangles int32
         [N, 3]. The mouth's centre is recessed by half its opening.
     """
+    vertices, fans = opening_fans(points)
+    return vertices, np.concatenate([TRIANGLES, fans]).astype(np.int32)
+
+
+def opening_fans(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The triangles of `closed_surface` that close the eyes and the mouth, alone, on the same vertices."""
     vertices = [points[:N_MESH_POINTS]]
-    triangles = [TRIANGLES]
+    triangles = []
     for number, loop in enumerate((RIGHT_EYE, LEFT_EYE, _MOUTH)):
         ring = points[list(loop)]
         center = ring.mean(axis=0)

@@ -1,7 +1,9 @@
 """The one normalisation of colour and depth: the same numbers in training and inference.
 
 The original method trains on colour normalised by the foreground's mean and 2 sigma, and infers on 0..255 mapped to
--1..1 ("range"). Both are here; a checkpoint names the one it was trained with (`Normalization.convention`).
+-1..1 ("range"). Both are here; a checkpoint names the one it was trained with (`Normalization.convention`). "skin" is
+"range" for networks that expect a driver's picture cut closely to the face and its depth to be that of skin alone: none
+where lids or lips are open (`vfa.motion.network_input`).
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import numpy as np
 from vfa.errors import InputError
 from vfa.media.frame import Frame
 
-Convention = Literal["range", "foreground"]
-CONVENTIONS: tuple[Convention, ...] = ("range", "foreground")
+Convention = Literal["range", "foreground", "skin"]
+CONVENTIONS: tuple[Convention, ...] = ("range", "foreground", "skin")
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class Normalization:
     """Affine maps of a clip's colour and depth to [-1, 1].
 
     Depth: `near` -> -1, `far` -> 1, beyond them clipped, no depth -> -1.
-    Colour: "range" maps 0..255 to -1..1, the background as it is. "foreground" maps the foreground's mean to 0 and
+    Colour: "range" and "skin" map 0..255 to -1..1, the background as it is. "foreground" maps the foreground's mean to 0 and
     mean +- 2 sigma to +-1 (one mean and sigma for the three channels, so that hues stay), clipped, and the background
     to -1.
 
     Attributes:
-        convention: "range" or "foreground".
+        convention: "range", "foreground" or "skin".
         near, far: depth range of the clip, metres.
         mean, sigma: of the foreground's colour, 0..255; used by "foreground" only.
     """
@@ -71,7 +73,7 @@ class Normalization:
     @property
     def _scale(self) -> tuple[float, float]:
         """Offset and half range of colour."""
-        return (127.5, 127.5) if self.convention == "range" else (self.mean, 2 * self.sigma)
+        return (127.5, 127.5) if self.convention != "foreground" else (self.mean, 2 * self.sigma)
 
     def apply(self, color: np.ndarray, depth: np.ndarray | None = None) -> np.ndarray:
         """Normalises one picture.

@@ -24,7 +24,7 @@ SEARCH_ORDER = ("saved_models/VFA/VFA.pt", "saved_models/VFA-small/vfa_small.saf
 HEADER_KEY = "vfa_config"
 NORMALIZATION_KEY = "vfa_normalization"
 RECORD_KEY = "vfa_record"
-NORMALIZATIONS = ("range", "foreground")
+NORMALIZATIONS = ("range", "foreground", "skin")
 MOTION_ENTRY = "motion_enc.whole.0.0.weight"
 SHOWN = 4
 

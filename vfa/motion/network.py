@@ -107,6 +107,7 @@ class ControllerTracker:
         depth_scale: world units per unit of generated depth, half the source's depth range; one for the whole clip.
         rest_flow: float [2, S, S], the flow of the source at rest.
         rest_depth: float [S, S], the generated depth of the source at rest.
+        rest_mask: float [S, S] in 0..1, how far that flow is trusted; None: everywhere.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class ControllerTracker:
         depth_scale: float,
         rest_flow: np.ndarray,
         rest_depth: np.ndarray,
+        rest_mask: np.ndarray | None = None,
     ) -> None:
         size = rest_depth.shape[-1]
         self.view = camera if camera.width == size else camera.scaled(size / camera.width)
@@ -126,24 +128,26 @@ class ControllerTracker:
         self.pixels = np.asarray(pixels, np.float64) * (size / camera.width)
         self.depths = np.asarray(depths, np.float64)
         self.rest = self.view.unproject(self.pixels[:, 0], self.pixels[:, 1], self.depths)
-        place = invert_flow(rest_flow).at(self.pixels)
+        place = invert_flow(rest_flow, rest_mask).at(self.pixels)
         # Where nothing lands even at rest, the controller's own pixel is the best guess.
         self.rest_place = np.where(np.isfinite(place), place, self.pixels)
         self.rest_depth = bilinear(rest_depth, self.rest_place)
 
-    def track(self, flow: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def track(self, flow: np.ndarray, depth: np.ndarray, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Translations of one frame.
 
         Args:
             flow: float [2, S, S], backward, in [-1, 1].
             depth: float [S, S], generated, in [-1, 1].
+            mask: float [S, S] in 0..1, how far the flow is trusted; None: everywhere. What the source does not show,
+                as the inside of a mouth that opens, would otherwise pull at what it does.
 
         Returns:
             float64 [K, 3] in world units, 0 where untracked, and bool [K], tracked. Untracked is what nothing lands on,
             what lands on the border, and what changes its depth by more than the mean plus 2 sigma of all (and
             `LEAST_JUMP`).
         """
-        place = invert_flow(flow).at(self.pixels)
+        place = invert_flow(flow, mask).at(self.pixels)
         tracked = np.isfinite(place).all(axis=1)
         place = np.where(tracked[:, None], place, self.rest_place)
         tracked &= ((place > BORDER) & (place < self.size - BORDER)).all(axis=1)
@@ -202,7 +206,7 @@ class NetworkMotion:
         still = clip.animate_motion(rest)
         self.tracker = ControllerTracker(
             camera, pixels, depths, (source.far - source.near) / 2,
-            still.flow[0].cpu().numpy(), still.rgbd[0, 3].cpu().numpy(),
+            still.flow[0].cpu().numpy(), still.rgbd[0, 3].cpu().numpy(), still.mask[0, 0].cpu().numpy(),
         )  # fmt: skip
         self._rigid = None if rigid is None else np.asarray(rigid)
         self._static = np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)
@@ -219,9 +223,9 @@ class NetworkMotion:
 
         for batch in _batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
             out = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch]))
-            flow, rgbd = out.flow.cpu().numpy(), out.rgbd.cpu().numpy()
+            flow, rgbd, mask = (part.cpu().numpy() for part in (out.flow, out.rgbd, out.mask))
             for row, index in enumerate(batch):
-                translation, tracked = self.tracker.track(flow[row], rgbd[row, 3])
+                translation, tracked = self.tracker.track(flow[row], rgbd[row, 3], mask[row, 0])
                 motion = self._motion(translation, tracked, self.driver.times[index])
                 yield NetworkFrame(motion, _color(rgbd[row]), self._depth(rgbd[row, 3]))
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from vfa.face.crop import SquareCrop
 from vfa.face.topology import STABLE
-from vfa.media.normalize import Convention
+from vfa.media.normalize import CONVENTIONS, Convention
 from vfa.mesh.controllers import STATIC
 from vfa.motion.driver import Driver
 from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
-from vfa.motion.network_input import DriverFrames, face_size, followed_crop, source_frame
+from vfa.motion.network_input import DriverFrames, face_size, followed_crop, raised, source_frame
 from vfa.render.camera import Camera
 from vfa.render.scene import MeshRenderer
 
@@ -44,12 +44,13 @@ def view_for(animator: VersatileFaceAnimator, stage: Stage, driver: Driver, widt
     if follows.sum() < FEWEST_LANDMARKS:
         return camera.scaled(size / camera.width)
     # Both faces are measured over the landmarks that the avatar has.
-    window = followed_crop(driver.landmarks, width, height) or SquareCrop(0, 0, width)
+    convention = _convention(animator)
+    window = followed_crop(driver.landmarks, width, height, convention) or SquareCrop(0, 0, width)
     points = camera.project(controllers.positions(stage.rig.rest)[follows])[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     face = face_size(np.asarray(driver.landmarks)[:, controllers.landmark[follows]])
     side = float((high - low).max()) * window.side / face
-    left, top = (low + high) / 2 - side / 2
+    left, top = (low + high) / 2 - side / 2 - (0, raised(convention) * side)
     scale = size / side
     principal = ((camera.principal[0] - left) * scale, (camera.principal[1] - top) * scale)
     return replace(camera, focal=camera.focal * scale, principal=principal, width=size, height=size)
@@ -73,7 +74,7 @@ def encode_clip(
     prepared = DriverFrames(
         animator.config.size,
         landmarks=driver.landmarks,
-        crop=followed_crop(driver.landmarks, width, height),
+        crop=followed_crop(driver.landmarks, width, height, _convention(animator)),
         convention=_convention(animator),
     )
     prepared.measure(frames())
@@ -121,4 +122,4 @@ def network_motion(
 
 
 def _convention(animator: VersatileFaceAnimator) -> Convention:
-    return "foreground" if animator.normalization == "foreground" else "range"
+    return next(name for name in CONVENTIONS if name == animator.normalization)

@@ -18,6 +18,8 @@ from vfa.media.foreground import foreground, shrink_depth
 from vfa.media.frame import Frame
 from vfa.media.normalize import Convention, Normalization
 
+FACE_SHARE, RAISED = 0.58, 0.06
+"""Of the "skin" convention: the face's longer side in picture heights, and how far its middle lies below the picture's."""
 BEHIND = 0.25
 """Metres behind the middle of the face at which the background begins."""
 TAILS = (0.5, 99.5)
@@ -122,9 +124,12 @@ class DriverFrames:
                 crop = SquareCrop(0, 0, width)
             color = resize(crop.cut(frame.color), self.size)
             if frame.depth is None:
-                yield color, self._landmark_depth(index, crop)
+                depth = self._landmark_depth(index, crop)
             else:
-                yield color, self._sensor_depth(frame.depth, crop, index)
+                depth = self._sensor_depth(frame.depth, crop, index)
+            if self.normalization.convention == "skin":
+                depth = np.where(openings(crop.to_crop(self._face(index), self.size), self.size), np.nan, depth)
+            yield color, depth
 
     def _face(self, index: int) -> np.ndarray:
         if self.landmarks is None or index >= len(self.landmarks):
@@ -177,16 +182,43 @@ def face_size(landmarks: np.ndarray) -> float:
     return float(np.median(np.ptp(np.asarray(landmarks)[:, :, :2], axis=1).max(axis=-1)))
 
 
-def followed_crop(landmarks: np.ndarray, width: int, height: int) -> SquareCrop | None:
+def raised(convention: Convention) -> float:
+    """How far the middle of a face lies below that of its picture, in picture heights."""
+    return RAISED if convention == "skin" else 0.0
+
+
+def openings(points: np.ndarray, size: int) -> np.ndarray:
+    """Where open lids show the eyes and open lips the mouth, bool [size, size].
+
+    Args:
+        points: float32 [478, 3], the face in pixels of the picture.
+        size: side of the picture in pixels.
+    """
+    from vfa.face.depth import opening_fans
+    from vfa.render.rasterizer import rasterize
+
+    vertices, triangles = opening_fans(points)
+    vertices[:, 2] = 1.0
+    return rasterize(vertices, triangles, size, size).mask
+
+
+def followed_crop(
+    landmarks: np.ndarray, width: int, height: int, convention: Convention = "range"
+) -> SquareCrop | None:
     """The window for a clip: none for a square frame that a face fills already, else a square around the face's places.
 
     Args:
         landmarks: float32 [T, 478, 3], pixels.
         width, height: of the frames.
+        convention: "skin" always cuts, so that the face is as large as in training.
     """
     points = np.asarray(landmarks)[:, :, :2]
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     face = face_size(landmarks)
+    reach = float((high - low).max())
+    if convention == "skin":
+        side = max(face / FACE_SHARE, 1.1 * reach)
+        return SquareCrop.centered((low + high) / 2 - (0, RAISED * side), side)
     if width == height and face > 0.4 * width:
         return None
-    return SquareCrop.centered((low + high) / 2, max(MARGIN * face, float((high - low).max())))
+    return SquareCrop.centered((low + high) / 2, max(MARGIN * face, reach))

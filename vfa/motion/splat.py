@@ -61,12 +61,13 @@ class InvertedFlow:
         return points + shift
 
 
-def invert_flow(flow: np.ndarray) -> InvertedFlow:
+def invert_flow(flow: np.ndarray, trust: np.ndarray | None = None) -> InvertedFlow:
     """Invert a backward flow.
 
     Args:
         flow: float [2, H, W], x and y of the sampled source place; -1 and 1 are the outer edges of the image, as in
             bilinear sampling with ``align_corners=False``. Samples outside the image land nowhere.
+        trust: float [H, W], how much each output pixel counts; None: all alike.
 
     Raises:
         InputError: for another shape.
@@ -74,12 +75,20 @@ def invert_flow(flow: np.ndarray) -> InvertedFlow:
     flow = np.asarray(flow)
     if flow.ndim != 3 or flow.shape[0] != 2:
         raise InputError("a flow has two planes", expected="[2, H, W]", found=str(list(flow.shape)))
-    weight, position = _splat_kernel()(np.ascontiguousarray(flow, np.float32))
+    if trust is None:
+        trust = np.ones(flow.shape[1:], np.float32)
+    elif np.shape(trust) != flow.shape[1:]:
+        raise InputError(
+            "trust and flow differ in size", expected=str(list(flow.shape[1:])), found=str(list(np.shape(trust)))
+        )
+    weight, position = _splat_kernel()(
+        np.ascontiguousarray(flow, np.float32), np.ascontiguousarray(trust, np.float32)
+    )
     return InvertedFlow(weight, position)
 
 
 @cache
-def _splat_kernel() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def _splat_kernel() -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The compiled splat; numba loads with its first use."""
     from numba import njit
 
@@ -89,7 +98,7 @@ def _splat_kernel() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         return njit(nogil=True)(_splat)
 
 
-def _splat(flow):  # type: ignore[no-untyped-def]  # compiled by numba
+def _splat(flow, trust):  # type: ignore[no-untyped-def]  # compiled by numba
     _, height, width = flow.shape
     weight = np.zeros((height, width))
     position = np.zeros((height, width, 2))
@@ -103,7 +112,7 @@ def _splat(flow):  # type: ignore[no-untyped-def]  # compiled by numba
             for row in (top, top + 1):
                 for column in (left, left + 1):
                     if 0 <= row < height and 0 <= column < width:
-                        share = (1.0 - abs(x - column)) * (1.0 - abs(y - row))
+                        share = (1.0 - abs(x - column)) * (1.0 - abs(y - row)) * trust[i, j]
                         weight[row, column] += share
                         position[row, column, 0] += share * (j + 0.5)
                         position[row, column, 1] += share * (i + 0.5)
