@@ -86,4 +86,4 @@ def picture_losses(generated: Tensor, target: Tensor, detail: Tensor, scales: in
 def generator_losses(out: Generated, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """All of them, unweighted; `batch` as `vfa.training.animation_pairs` makes it."""
     flow, mask = flow_losses(out.pyramid, batch["flow"], batch["flow_weight"], batch["visible"])
-    return {"flow": flow, "mask": mask, **picture_losses(out.rgbd.float(), batch["target"], batch["detail"])}
+    return {"flow": flow, "mask": mask, **picture_losses(out.rgbd.float(), batch["driving"], batch["detail"])}

@@ -1,0 +1,167 @@
+"""`--dataset synthetic`: people who do not exist, rendered while training, with exact truth; needs no files.
+
+Each item is a function of (seed, number) alone, so any number of workers gives the same stream. Rendering costs more
+than learning on a CPU; with `reuse` each group of pictures is drawn on several times, filmed differently each time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from vfa.errors import InputError
+
+if TYPE_CHECKING:
+    from dataset.stream import Group, GroupStream
+
+TEST_SEED = 2**20
+"""Added to the seed for people who are never trained on."""
+
+
+@dataclass
+class SyntheticSource:
+    """The data set of a run, see `vfa.training.data_stream.Source`.
+
+    Attributes:
+        size: side of the pictures, pixels.
+        seed: of everything.
+        convention: of the normalisation; only "range" and "skin", whose colours are alike, are made here.
+        frames: pictures of each person.
+        pairs: pairs with exact truth of each person; 0 gives single pictures for a stage that needs no more.
+        reuse: how often a group is drawn on.
+        window: groups between two uses of one.
+        test_people: people for validation.
+    """
+
+    size: int = 128
+    seed: int = 0
+    convention: str = "range"
+    frames: int = 8
+    pairs: int = 6
+    reuse: int = 1
+    window: int = 128
+    test_people: int = 24
+
+    def __post_init__(self) -> None:
+        if self.convention == "foreground":
+            raise InputError("synthetic data has the colours of a camera", expected="range or skin",
+                             found=self.convention)  # fmt: skip
+        if min(self.reuse, self.window, self.test_people) < 1:
+            raise InputError("reuse, window and test_people of synthetic data are at least 1")
+        self._stream("train")
+
+    def prepare_data(self) -> None:
+        """Builds and caches the head, so that the workers need not."""
+        from dataset.scenes import head
+
+        head()
+
+    def dataset(self, split: str) -> Dataset[dict[str, Any]]:
+        """Endless training items, or the validation items."""
+        if split == "train":
+            return SyntheticItems(self._stream("train"), self.reuse, self.window)
+        return SyntheticTestItems(self._stream("test"), self.test_people)
+
+    def _stream(self, split: str) -> GroupStream:
+        from dataset.stream import GroupStream
+
+        seed = self.seed + (TEST_SEED if split == "test" else 0)
+        return GroupStream(seed=seed, size=self.size, frames=self.frames, pairs=self.pairs)
+
+
+class SyntheticItems(Dataset[dict[str, Any]]):
+    """Endless items; see `item` for what they hold.
+
+    Args:
+        stream: of groups.
+        reuse, window: each group is used `reuse` times, `window` groups apart.
+    """
+
+    def __init__(self, stream: GroupStream, reuse: int = 1, window: int = 128) -> None:
+        self.stream, self.reuse, self.window = stream, reuse, window
+        self._groups: OrderedDict[int, Group] = OrderedDict()
+
+    @property
+    def per_group(self) -> int:
+        """Items of a group in one use."""
+        return self.stream.pairs or self.stream.frames
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Group and row of an item."""
+        use, row = divmod(number, self.per_group)
+        block, within = divmod(use, self.window * self.reuse)
+        return block * self.window + within % self.window, row
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        group, row = self.place(number)
+        rng = np.random.default_rng([self.stream.seed, 13, number])
+        return item(self._group(group), row, rng, number)
+
+    def _group(self, index: int) -> Group:
+        if index not in self._groups:
+            self._groups[index] = self.stream.group(index)
+            if len(self._groups) > (self.window if self.reuse > 1 else 2):
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(index)
+        return self._groups[index]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A worker renders its own groups."""
+        return {**self.__dict__, "_groups": OrderedDict()}
+
+
+class SyntheticTestItems(SyntheticItems):
+    """The items of some people who are never trained on, the same each time."""
+
+    def __init__(self, stream: GroupStream, people: int) -> None:
+        super().__init__(stream)
+        self._people = people
+
+    def __len__(self) -> int:
+        return self._people * self.per_group
+
+
+def item(group: Group, row: int, rng: np.random.Generator, number: int) -> dict[str, Any]:
+    """One sample as tensors.
+
+    Args:
+        group: rendered pictures.
+        row: of the group's pairs, or of its frames where it has no pairs.
+        rng: of what the camera makes of the pictures.
+        number: of the item.
+
+    Returns:
+        `recording` float32 [4, S, S]: the driving frame as a driver's camera records it, with `code` [20], its motion
+        code, and `recorded`, which kind of depth it has (`vfa.training.driving_pictures`). With pairs also `source`
+        and `driving` [4, S, S], clean, the depth mapped alike; `code_source` [20]; and the truth between them, see
+        `vfa.training.animation_pairs`. `number`, int.
+    """
+    import torch
+
+    from vfa.training.animation_pairs import animation_pair
+    from vfa.training.driving_pictures import SHARES, driving_picture
+
+    pair = None
+    source, driving = (0, row) if not len(group.pairs) else (int(frame) for frame in group.pairs[row])
+    if len(group.pairs):
+        both = [source, driving]
+        pair = animation_pair(
+            group.color[both], group.depth[both], group.kind[both], group.flow[row], group.visible[row], rng
+        )
+    recorded = int(rng.choice(len(SHARES), p=SHARES))
+    values: dict[str, Any] = {
+        "recording": driving_picture(group.color[driving], group.depth[driving], group.kind[driving], rng, recorded),
+        "code": group.code[driving],
+    }
+    if pair is not None:
+        values |= {**pair, "code_source": group.code[source]}
+        values["driving"] = values.pop("target")
+    return {
+        **{name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in values.items()},
+        "recorded": recorded,
+        "number": number,
+    }
