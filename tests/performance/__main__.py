@@ -13,7 +13,7 @@ import time
 
 # Tables of milliseconds (fewer are better, the last column is the goal), and of figures with a unit of their own.
 MILLISECONDS = ("mesh", "render", "export", "network")
-FIGURES = ("data", "synthesis")
+FIGURES = ("data", "synthesis", "training")
 
 
 def main() -> int:

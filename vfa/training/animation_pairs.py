@@ -1,4 +1,4 @@
-"""Training pairs with exact truth for the generator: a face at rest, the same face moved, and where every pixel went."""
+"""Training pairs with exact truth for the generator: a face at rest, the same face moved, where every pixel went."""
 
 from __future__ import annotations
 

@@ -52,4 +52,5 @@ class Average:
         if pairs:
             means, weights = map(list, zip(*pairs, strict=True))
             torch._foreach_lerp_(means, weights, 1 - self.at(step))
-        torch._foreach_copy_(list(average.buffers()), list(network.buffers()))
+        if copies := list(average.buffers()):
+            torch._foreach_copy_(copies, list(network.buffers()))

@@ -90,7 +90,7 @@ class Keeper(pl.Callback):
                 found=", ".join(unfit[:3]),
                 hint=f"a smaller --lr; the last good checkpoint is {self.watch.last_good or 'none yet'}",
             )
-        trainer.save_checkpoint(self.folder / LAST)
+        trainer.save_checkpoint(self.folder / LAST, weights_only=False)
         self.watch.last_good = self.folder / LAST
 
     def _sheet(self, trainer: pl.Trainer, module: TrainingModule, step: int) -> None:

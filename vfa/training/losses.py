@@ -58,7 +58,7 @@ def laplacian(image: Tensor) -> Tensor:
 
 
 def structure_loss(prediction: Tensor, target: Tensor, edge: float = EDGE) -> Tensor:
-    """Whether depth steps are where they should be, give or take two pixels.
+    """Whether depth steps are where they should be; a step one pixel off costs a sixth of a missing one.
 
     Central differences of both, kept where the target's exceeds `edge`, absolute, the largest in 5x5 pixels,
     Charbonnier of their difference; the sum over x and y.

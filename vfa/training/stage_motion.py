@@ -55,7 +55,7 @@ class MotionStage(Stage):
         from torch.nn import functional as F
 
         code = batch["code"].float()
-        network.motion_enc.gain.fill_(MOTION_GAIN)
+        network.motion_enc.gain.data.fill_(MOTION_GAIN)
         pose = None
         if torch.rand(()) < 0.5:
             pose = code[:, -6:] + POSE_NOISE * torch.randn(len(code), 6, device=code.device)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TEST_SEED = 2**20
 """Added to the seed for people who are never trained on."""
+BEFORE = 2**40
 
 
 @dataclass
@@ -32,8 +33,8 @@ class SyntheticSource:
         convention: of the normalisation; only "range" and "skin", whose colours are alike, are made here.
         frames: pictures of each person.
         pairs: pairs with exact truth of each person; 0 gives single pictures for a stage that needs no more.
-        reuse: how often a group is drawn on.
-        window: groups between two uses of one.
+        reuse: how often each of a group's pairs or pictures is drawn. Every worker renders for itself, so reuse pays
+            with few workers.
         test_people: people for validation.
     """
 
@@ -43,15 +44,14 @@ class SyntheticSource:
     frames: int = 8
     pairs: int = 6
     reuse: int = 1
-    window: int = 128
     test_people: int = 24
 
     def __post_init__(self) -> None:
         if self.convention == "foreground":
             raise InputError("synthetic data has the colours of a camera", expected="range or skin",
                              found=self.convention)  # fmt: skip
-        if min(self.reuse, self.window, self.test_people) < 1:
-            raise InputError("reuse, window and test_people of synthetic data are at least 1")
+        if min(self.reuse, self.test_people) < 1:
+            raise InputError("reuse and test_people of synthetic data are at least 1")
         self._stream("train")
 
     def prepare_data(self) -> None:
@@ -63,7 +63,7 @@ class SyntheticSource:
     def dataset(self, split: str) -> Dataset[dict[str, Any]]:
         """Endless training items, or the validation items."""
         if split == "train":
-            return SyntheticItems(self._stream("train"), self.reuse, self.window)
+            return SyntheticItems(self._stream("train"), self.reuse)
         return SyntheticTestItems(self._stream("test"), self.test_people)
 
     def _stream(self, split: str) -> GroupStream:
@@ -76,25 +76,26 @@ class SyntheticSource:
 class SyntheticItems(Dataset[dict[str, Any]]):
     """Endless items; see `item` for what they hold.
 
+    Neighbours come from different groups: of `span` items in a row each shows another person, one of them new, and a
+    group has had all its turns after `span` such rows.
+
     Args:
         stream: of groups.
-        reuse, window: each group is used `reuse` times, `window` groups apart.
+        reuse: how often each of a group's items is drawn.
     """
 
-    def __init__(self, stream: GroupStream, reuse: int = 1, window: int = 128) -> None:
-        self.stream, self.reuse, self.window = stream, reuse, window
+    def __init__(self, stream: GroupStream, reuse: int = 1) -> None:
+        self.stream = stream
+        self.per_group = stream.pairs or stream.frames
+        self.span = self.per_group * reuse
         self._groups: OrderedDict[int, Group] = OrderedDict()
-
-    @property
-    def per_group(self) -> int:
-        """Items of a group in one use."""
-        return self.stream.pairs or self.stream.frames
 
     def place(self, number: int) -> tuple[int, int]:
         """Group and row of an item."""
-        use, row = divmod(number, self.per_group)
-        block, within = divmod(use, self.window * self.reuse)
-        return block * self.window + within % self.window, row
+        turn, use = divmod(number, self.span)
+        group = turn - use
+        # The first rows take the places of people who would have come before the first.
+        return (group if group >= 0 else BEFORE - group), use % self.per_group
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         group, row = self.place(number)
@@ -104,7 +105,7 @@ class SyntheticItems(Dataset[dict[str, Any]]):
     def _group(self, index: int) -> Group:
         if index not in self._groups:
             self._groups[index] = self.stream.group(index)
-            if len(self._groups) > (self.window if self.reuse > 1 else 2):
+            if len(self._groups) > self.span + 1:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(index)
         return self._groups[index]
@@ -115,7 +116,7 @@ class SyntheticItems(Dataset[dict[str, Any]]):
 
 
 class SyntheticTestItems(SyntheticItems):
-    """The items of some people who are never trained on, the same each time."""
+    """The items of some people who are never trained on, the same each time, group by group."""
 
     def __init__(self, stream: GroupStream, people: int) -> None:
         super().__init__(stream)
@@ -123,6 +124,9 @@ class SyntheticTestItems(SyntheticItems):
 
     def __len__(self) -> int:
         return self._people * self.per_group
+
+    def place(self, number: int) -> tuple[int, int]:
+        return divmod(number % len(self), self.per_group)
 
 
 def item(group: Group, row: int, rng: np.random.Generator, number: int) -> dict[str, Any]:
