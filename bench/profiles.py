@@ -17,12 +17,15 @@ class Column:
         label: as the table prints it.
         metric: id of the metric that computes it; empty where nothing here does, for a `reason`.
         stand_in: id of the metric without weights that is shown beside it, marked, where its weights are missing.
+        reason: why nothing here computes it.
+        percent: whether the table prints it in per cent.
     """
 
     label: str
     metric: str
     stand_in: str = ""
     reason: str = ""
+    percent: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,12 @@ PROFILES: dict[str, Profile] = {
             "avatar benchmark: 12 columns",
             "pooled",
             (
-                Column("SC", "vbench_sc", "sc_lite"),
-                Column("BC", "vbench_bc", "bc_lite"),
-                Column("MS", "vbench_ms", "ms_lite"),
-                Column("DD", "vbench_dd", "dd_lite"),
-                Column("AQ", "vbench_aq"),
-                Column("IQ", "vbench_iq", "iq_lite"),
+                Column("SC", "vbench_sc", "sc_lite", percent=True),
+                Column("BC", "vbench_bc", "bc_lite", percent=True),
+                Column("MS", "vbench_ms", "ms_lite", percent=True),
+                Column("DD", "vbench_dd", "dd_lite", percent=True),
+                Column("AQ", "vbench_aq", percent=True),
+                Column("IQ", "vbench_iq", "iq_lite", percent=True),
                 Column("FID", "fid_pt", "fd_lite"),
                 Column("FVD", "fvd_sv", "fvd_lite"),
                 Column("SSIM", "ssim_wang"),

@@ -40,15 +40,15 @@ def _close(cell: Cell, found: Mapping[str, Mapping[str, Any]]) -> Cell:
     truth = found[cell.metric]["reference"] if cell.metric in found else None
     if cell.value is None or truth is None or not abs(truth) > 1e-9:
         reason = cell.reason or "the ground truth has no number to compare with"
-        return replace(cell, value=None, text="–", low=None, high=None, best=False, reason=reason)
+        return replace(cell, value=None, text="–", interval="", best=False, reason=reason)
     value = closeness(cell.value, truth)
-    return replace(cell, value=value, text=number(value), low=None, high=None, best=False)
+    return replace(cell, value=value, text=number(value), interval="", best=False)
 
 
 def _final(close: Sequence[Cell]) -> Cell:
     values = [cell.value for cell in close if cell.value is not None]
     own = all(cell.comparable and not cell.stand_in for cell in close)
-    plain = replace(close[0], metric="", low=None, high=None, best=False, doubt="", stand_in=False, comparable=own)
+    plain = replace(close[0], metric="", interval="", best=False, doubts=(), stand_in=False, comparable=own)
     if len(values) < len(close):
         why = f"a final score needs all {len(close)} columns, and {len(values)} have a number"
         return replace(plain, value=None, text="–", reason=why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,20 +18,19 @@ class Cell:
 
     Attributes:
         metric: id of what was computed: the column's own metric or its stand-in.
-        low, high: bootstrap interval, None without.
+        interval: 95 % bootstrap interval as text, empty without.
         comparable: whether it may stand beside published numbers.
-        doubt: what a reader should know of it, such as frames that did not count.
+        doubts: what a reader should know of it, such as frames that did not count.
     """
 
     value: float | None
     text: str
     metric: str = ""
-    low: float | None = None
-    high: float | None = None
+    interval: str = ""
     comparable: bool = True
     stand_in: bool = False
     best: bool = False
-    doubt: str = ""
+    doubts: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -131,27 +131,41 @@ def _cell(found: Mapping[str, Mapping[str, Any]], column: Column, aggregation: s
         row = found.get(name)
         if row is None:
             continue
-        given = row[aggregation]
-        if given["value"] is None and name == column.metric:
-            given = row["pooled"] if row["value"] is not None else given
-        if given["value"] is None:
+        given = row[aggregation] if _known(row[aggregation]["value"]) or name != column.metric else row["pooled"]
+        if not _known(given["value"]):
             reason = reason or row["reason"]
             continue
         return Cell(
             given["value"],
-            number(given["value"]),
+            _text(given["value"], column),
             name,
-            given["low"],
-            given["high"],
+            _interval(given["low"], given["high"], column),
             row["comparable"],
             name == column.stand_in,
-            doubt=_doubt(row),
+            doubts=_doubts(row),
             reason=reason,
         )
     return Cell(None, "–", reason=reason or "not computed in this run")
 
 
-def _doubt(row: Mapping[str, Any]) -> str:
+def _known(value: float | None) -> bool:
+    """Whether there is a number; rows hold NaN in the process that made them, and null when they are read back."""
+    return value is not None and math.isfinite(value)
+
+
+def _text(value: float, column: Column) -> str:
+    return f"{100 * value:.2f}%" if column.percent else number(value)
+
+
+def _interval(low: float | None, high: float | None, column: Column) -> str:
+    if low is None or high is None:
+        return ""
+    if column.percent:
+        return f"{100 * low:.1f}–{100 * high:.1f}%"
+    return f"{number(low, 3)}–{number(high, 3)}"
+
+
+def _doubts(row: Mapping[str, Any]) -> tuple[str, ...]:
     parts = []
     if row["n_videos"] < row["n_videos_total"]:
         parts.append(f"{row['n_videos']} of {row['n_videos_total']} videos")
@@ -159,7 +173,7 @@ def _doubt(row: Mapping[str, Any]) -> str:
         parts.append(f"{100 * row['coverage']:.0f} % of frames")
     if not row["enough"]:
         parts.append("few frames")
-    return ", ".join(parts)
+    return tuple(parts)
 
 
 def _mark_best(
@@ -186,8 +200,8 @@ def _truth(profile: Profile, by_method: Mapping[str, Mapping[str, Mapping[str, A
         shown = ""
         for name in filter(None, (column.metric, column.stand_in)):
             own = [row[name]["reference"] for row in by_method.values() if name in row]
-            known = [value for value in own if value is not None]
+            known = [value for value in own if _known(value)]
             if known and not shown:
-                shown = number(known[0])
+                shown = _text(known[0], column)
         out.append(shown)
     return out if any(out) else []

@@ -41,6 +41,13 @@ def test_a_table_is_aggregated_as_its_authors_do() -> None:
     assert ("not computed in this run", ["SSIM", "FID", "IS"]) in view.gaps
 
 
+def test_per_cent_where_the_table_has_them_and_no_number_for_nan() -> None:
+    rows = [row("vbench_sc", 0.65061, 0.6), row("fvd_lite", float("nan"), float("nan"), reason="too short")]
+    (_, cells), *_ = profile_view(find_profile("avatar"), rows).rows
+    assert cells[0].text == "65.06%"
+    assert (cells[7].text, cells[7].value, cells[7].reason) == ("–", None, "too short")
+
+
 def test_the_best_is_marked_among_equals_only() -> None:
     def best(first: dict[str, Any], second: dict[str, Any]) -> list[bool]:
         view = profile_view(find_profile("micro"), [first, second], ["a", "b"])
