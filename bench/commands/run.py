@@ -70,7 +70,8 @@ def run_run(request: RunRequest) -> int:
     if ranks.leads:
         _print_generated(made, request.out)
     delivered = len(samples) * (len(names) - len(made.unavailable)) - made.n_failed - made.n_lacking
-    outcome = _score(request, names, samples, chosen, ranks) if request.score and delivered else None
+    able = [name for name in names if name not in made.unavailable]
+    outcome = _score(request, able, samples, chosen, ranks) if request.score and delivered else None
     if not ranks.leads:
         return EXIT_OK
     if outcome is not None and request.profile and request.profile != "all":

@@ -47,8 +47,9 @@ class Generated:
     """What a generation did, over all ranks.
 
     Attributes:
-        n_done, n_kept: samples done now and kept from before. n_failed: without a result.
-        n_lacking: samples that a method could not take, for want of an input. unavailable: reason by method. seconds: of wall time.
+        n_done, n_kept: samples done now and kept from before.
+        n_failed, n_lacking: samples without a result, and those that a method could not take for want of an input.
+        unavailable: reason by method. seconds: of wall time.
     """
 
     n_done: int = 0

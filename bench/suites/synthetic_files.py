@@ -6,7 +6,7 @@ import io
 import json
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ LIP_GAP = (62, 66)
 """The 68 landmarks: the lips; brows, nose and lids; the middle of the inner lips."""
 LIP_REACH, UPPER_REACH = 0.08, 0.16
 """Model units (a face is about 2 across) around a landmark that count as its region."""
-STABLE, LIP_STEP, UPPER_STEP, FACE_STEP = 200, 2, 8, 24
+STABLE, LIP_STEP, UPPER_STEP, FACE_STEP = 200, 4, 16, 24
 """How many points of the skull are watched; every so-manieth vertex of lips, upper face and the rest of the face is."""
 
 
@@ -83,14 +83,15 @@ def watched_points(scene: Scene) -> dict[str, np.ndarray]:
     model = head()
     rest = scene.vertices(0).astype(np.float64)
     skin = np.asarray(model.groups["skin"])
+    shown = skin[shown_in_speech(scene)[skin]]
     moves = np.abs(np.asarray(model.ex_base).reshape(len(rest), 3, -1)).max(axis=(1, 2))
     stable = skin[moves[skin] < 1e-6]
     keypoints = np.asarray(model.keypoints)
-    lip_distance, _ = cKDTree(rest[keypoints[LIPS]]).query(rest[skin])
-    upper_distance, _ = cKDTree(rest[keypoints[UPPER]]).query(rest[skin])
-    face = skin[moves[skin] >= 1e-6]
-    lips = skin[(lip_distance < LIP_REACH) & (lip_distance < upper_distance)][::LIP_STEP]
-    upper = skin[(upper_distance < UPPER_REACH) & (upper_distance < lip_distance)][::UPPER_STEP]
+    lip_distance, _ = cKDTree(rest[keypoints[LIPS]]).query(rest[shown])
+    upper_distance, _ = cKDTree(rest[keypoints[UPPER]]).query(rest[shown])
+    face = shown[moves[shown] >= 1e-6]
+    lips = shown[(lip_distance < LIP_REACH) & (lip_distance < upper_distance)][::LIP_STEP]
+    upper = shown[(upper_distance < UPPER_REACH) & (upper_distance < lip_distance)][::UPPER_STEP]
     pair = keypoints[list(LIP_GAP)]
     skull = stable[:: max(1, len(stable) // STABLE)]
     index = np.unique(np.concatenate([skull, lips, upper, pair, face[::FACE_STEP]]))
@@ -112,6 +113,27 @@ def watched_points(scene: Scene) -> dict[str, np.ndarray]:
         "n_vertices": np.array(len(rest)),
         "mm_per_unit": np.array(unit),
     }
+
+
+def shown_in_speech(scene: Scene) -> np.ndarray:
+    """Which vertices a camera in front of the person sees at rest or in some mouth shapes, bool [V]; what never shows
+    (the inside of the mouth, of the lids) is nobody's to get right."""
+    from BFM.expressions import expression_index
+    from BFM.performances import VISEMES
+    from dataset.scenes import head
+    from vfa.render import frame_mesh
+
+    triangles = head().triangles
+    camera = frame_mesh(scene.vertices(0), width=512, height=512)
+    shown = np.zeros(len(scene.vertices(0)), bool)
+    for viseme in ("rest", "ah", "ee", "oo"):
+        expression = np.zeros_like(scene.performance.expression[:1])
+        for unit, strength in VISEMES[viseme].items():
+            expression[:, list(expression_index(unit))] = strength
+        posed = replace(scene, camera=camera, performance=replace(scene.performance, expression=expression))
+        seen = posed.maps(0, posed.renderer(supersample=1)).triangle
+        shown[triangles[seen[seen >= 0]]] = True
+    return shown
 
 
 def _make_driving(job: Job) -> None:
