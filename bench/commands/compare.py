@@ -7,11 +7,15 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.leaderboard.pairwise import FIELDS, HEAD, Pairing, cells, compare_methods, records
+from bench.leaderboard.pairwise import FIELDS, HEAD, Duel, Pairing, cells, compare_methods, records
 from bench.report.model import escape_cell, safe_cell
 from bench.store import plain_json, write_text
 from vfa.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 LEGEND = (
     "Means over the samples both have; A - B with its 95 % paired bootstrap interval; effect: matched-pairs "
@@ -91,11 +95,29 @@ def html(pairing: Pairing) -> str:
     return render_template(
         "compare.html.j2",
         pairing=pairing,
-        rows=[(row, cells(row)) for row in pairing.rows],
+        rows=[(row, cells(row), _effect(row)) for row in pairing.rows],
         head=HEAD,
         summary=summary(pairing),
         remarks=remarks(pairing),
         legend=LEGEND,
+    )
+
+
+def _effect(row: Duel) -> Markup:
+    """The effect on an axis from A to B: towards whoever is better."""
+    from markupsafe import Markup
+
+    if row.pairs is None:
+        return Markup("")
+    up = False if row.by_distance else bool(row.about["higher_is_better"])
+    place = 66 + 60 * (-row.pairs.effect if up else row.pairs.effect)
+    colour = {"A": 0, "B": 1}.get(row.winner or row.ahead, 7)
+    fill = f'class="f{colour}"' if row.winner else f'class="s{colour}" fill="none" stroke-width="1.5"'
+    return Markup(
+        '<svg class="forest" viewBox="0 0 132 12" width="132" height="12" role="img" aria-label="effect">'
+        '<line class="axis" x1="6" x2="126" y1="6" y2="6"/><line class="zero" x1="66" x2="66" y1="0" y2="12"/>'
+        f'<line class="s{colour}" x1="66" x2="{place:.1f}" y1="6" y2="6"/>'
+        f'<circle {fill} cx="{place:.1f}" cy="6" r="4"/></svg>'
     )
 
 

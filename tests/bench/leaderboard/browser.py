@@ -27,7 +27,6 @@ class Browser:
     """
 
     def __init__(self, profile: Path, width: int = 1400, height: int = 1000) -> None:
-        self._to, to_child = None, None
         from_us, self._to = os.pipe()
         self._from, to_us = os.pipe()
         program = shutil.which("chromium")
@@ -88,8 +87,11 @@ class Browser:
     def click(self, selector: str) -> None:
         """A press of the mouse in the middle of an element."""
         quoted = json.dumps(selector)
-        self.run(f"document.querySelector({quoted}).scrollIntoView({{block: 'center', inline: 'center', behavior: 'instant'}})")
-        box = self.run(f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({quoted}).getBoundingClientRect())")
+        where = "{block: 'center', inline: 'center', behavior: 'instant'}"
+        self.run(f"document.querySelector({quoted}).scrollIntoView({where})")
+        box = self.run(
+            f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({quoted}).getBoundingClientRect())"
+        )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 

@@ -49,8 +49,8 @@ def write_scores(folder: Path, values: Values, *, suite: str = "plain", paths: M
         for sample, some in sorted(scores.items()):
             lines.append({
                 "method": method, "video": sample, "prediction": paths.get(f"{method}/{sample}", f"{sample}.mp4"),
-                "truth": paths.get(sample), "status": "ok", "faults": [], "warnings": [], "alignment": None, "arrays": "",
-                "scores": some,
+                "truth": paths.get(sample), "status": "ok", "faults": [], "warnings": [], "alignment": None,
+                "arrays": "", "scores": some,
             })  # fmt: skip
     options = {"suite": suite, "align": "resample", "max_drop": 0.1, "band": 0.2, "reference": True, "seed": 0}
     results = {"schema": SCHEMA, "suite": suite, "n_samples": len(lines), "n_faulty": 0, "unmatched": [],
