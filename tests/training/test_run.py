@@ -173,9 +173,9 @@ sys.meta_path.insert(0, Blocked())
 import torch
 torch.set_num_threads(1)
 from vfa.training.watching import Watch
-before = Watch.on_train_batch_end
+before, last = Watch.on_train_batch_end, int(sys.argv[1])
 def hook(self, trainer, *rest):
-    if trainer.global_step == int(sys.argv[1]):
+    if trainer.global_step == last:
         os.kill(os.getpid(), signal.SIGKILL)
     before(self, trainer, *rest)
 Watch.on_train_batch_end = hook

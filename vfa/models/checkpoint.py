@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,14 +67,14 @@ def find_checkpoint(path: str | Path | None = None, root: Path = REPOSITORY) -> 
 
 
 def load_checkpoint(
-    path: str | Path, *, sha256: str | None = None, student: Mapping[str, Tensor] | None = None
+    path: str | Path, *, sha256: str | None = None, student: Callable[[], Mapping[str, Tensor]] | None = None
 ) -> Checkpoint:
     """Read a checkpoint safely and completely.
 
     Args:
         path: ``.pt`` (published layout, or a bare state dict) or ``.safetensors``; told apart by content.
         sha256: what the file must hash to; without it, a file ``<path>.sha256`` is obeyed where there is one.
-        student: entries ``student_dec.*`` to take where the file has none of them, because it was saved before
+        student: makes the entries ``student_dec.*`` where the file has none of them, because it was saved before
             distillation; training starts from such files.
 
     Raises:
@@ -219,11 +219,11 @@ def save_checkpoint(
         temporary.unlink(missing_ok=True)
 
 
-def _with_student(state: Mapping[str, Any], student: Mapping[str, Tensor] | None) -> Mapping[str, Any]:
+def _with_student(state: Mapping[str, Any], student: Callable[[], Mapping[str, Tensor]] | None) -> Mapping[str, Any]:
     names = [name.removeprefix("module.") for name in state]
     if student is None or any(name.startswith("student_dec.") for name in names):
         return state
-    return {**dict(zip(names, state.values(), strict=True)), **student}
+    return {**dict(zip(names, state.values(), strict=True)), **student()}
 
 
 def _bare(state: Mapping[str, Tensor], name: str) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,12 +119,12 @@ class Start:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_start(path: Path, student: Mapping[str, Tensor] | None = None) -> Start:
+def read_start(path: Path, student: Callable[[], Mapping[str, Tensor]] | None = None) -> Start:
     """Reads what a run is to start from: a run's checkpoint, an official ``.pt``, or safetensors.
 
     Args:
         path: told apart by content.
-        student: the flow generator's entries to take where a published file has none of them.
+        student: makes the flow generator's entries where a published file has none of them.
 
     Raises:
         AssetError: there is no such file.

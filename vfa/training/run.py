@@ -18,6 +18,7 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment
 from vfa.errors import InputError
 from vfa.media.atomic import remove_stale_parts
 from vfa.models.config import AnimatorConfig
+from vfa.models.growing import grow
 from vfa.models.network import AnimatorNetwork
 from vfa.training.checkpointing import BEST, EXPORT, LAST, AtomicIO, Start, export, read_start
 from vfa.training.data_run import RunDataModule
@@ -67,10 +68,13 @@ def train(options: RunOptions) -> Outcome:
     with _own_folder(options, leads):
         torch.manual_seed(options.seed)
         start, resumed = find_start(options)
-        network = build_network(options, start)
-        record = _record(options, stage, network.config, start, resumed)
-        options = replace(options, normalization=record["normalization"])
-        data = build_data(options, stage, network.config.size)
+        config = start.config if start else options.config()
+        if start:
+            config = replace(config, size=int(options.model.get("size", config.size)))
+            options = replace(options, normalization=start.normalization)
+        data = build_data(options, stage, config.size)
+        record = _record(options, stage, config, start, resumed)
+        network = build_network(config, start)
         module = TrainingModule(network, stage, schedule, seed=options.seed, decay=options.ema, record=record)
         watch = Watch(start.path if start and resumed else None)
         trace = Trace(options.folder, watch, every=options.log_freq, batch=options.batch_size)
@@ -119,9 +123,10 @@ def find_start(options: RunOptions) -> tuple[Start | None, bool]:
     if options.resume_ckpt == "last" and not last.is_file():
         return None, False
     path = last if options.resume_ckpt == "last" else Path(options.resume_ckpt)
-    student = AnimatorNetwork(options.config()).student_dec.state_dict(prefix="student_dec.")
-    start = read_start(path, student)
+    start = read_start(path, lambda: AnimatorNetwork(options.config()).student_dec.state_dict(prefix="student_dec."))
     for name, value in options.model.items():
+        if name == "size" and value == 2 * start.config.size and options.weights_only:
+            continue  # the network grows
         if start.config.to_dict()[name] != value:
             raise InputError(
                 f"the checkpoint has another {name}",
@@ -133,12 +138,13 @@ def find_start(options: RunOptions) -> tuple[Start | None, bool]:
     return start, start.stage == options.stage and not options.weights_only
 
 
-def build_network(options: RunOptions, start: Start | None) -> AnimatorNetwork:
-    """The network, with the weights of the start or fresh ones."""
-    if start is None:
-        return AnimatorNetwork(options.config())
-    network = AnimatorNetwork(start.config)
-    network.load_state_dict(start.state)
+def build_network(config: AnimatorConfig, start: Start | None) -> AnimatorNetwork:
+    """The network, with the weights of the start (grown if larger frames are wanted) or fresh ones."""
+    if start is not None and config.size == 2 * start.config.size:
+        return grow(start.state, start.config)
+    network = AnimatorNetwork(config)
+    if start is not None:
+        network.load_state_dict(start.state)
     return network
 
 
@@ -241,7 +247,7 @@ def _record(
     return {
         "stage": stage.name,
         "config": config.to_dict(),
-        "normalization": start.normalization if start else options.normalization,
+        "normalization": options.normalization,
         "data": "; ".join(described),
         "licence": options.licence,
         "notes": stage.notes(),

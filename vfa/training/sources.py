@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vfa.errors import InputError
-from vfa.training.data_layouts import LAYOUTS
+from vfa.training.data_layouts import EXPECTED, LAYOUTS
 from vfa.training.data_stream import Source
 
 ONLINE = "vfa.training.synthetic:SyntheticSource"
@@ -101,6 +101,8 @@ def build_sources(
     used: set[str] = set()
     sources: list[Source] = []
     for dataset in datasets:
+        if dataset.folder is not None and not dataset.folder.is_dir():
+            raise InputError("there is no such data set", path=dataset.folder, expected=EXPECTED[dataset.name])
         if truth and dataset.folder is not None:
             raise InputError(
                 f"stage {truth} learns from exact truth, which {dataset.name} does not have in full",
