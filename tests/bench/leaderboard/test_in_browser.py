@@ -98,5 +98,6 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, site: Path) -> No
 
 
 def test_names_stay_text(browser: Browser) -> None:
+    browser.click('.profiles:not([hidden]) button[data-profile="all"]')
     assert browser.run("document.querySelectorAll('blink').length") == 0
     assert "third <blink>" in browser.run("document.querySelector('.part:not([hidden]) .legend').textContent")
