@@ -5,10 +5,9 @@ A group is a function of (seed, index) alone, so any number of workers gives the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from dataset.codes import N_CODES, MotionCode, pose_code
 from dataset.scenes import Scene, draw_camera, draw_light, head
 from dataset.truth import correspondence
 from vfa.errors import InputError
-from vfa.render import Camera
 from vfa.render.rasterizer import Raster
 
 BACKGROUND, FACE, HEAD, EYE, MOUTH, LIPS, LIDS = range(7)
@@ -73,7 +71,6 @@ class GroupStream:
     frames: int = 8
     pairs: int = 8
     supersampled: float = 0.3
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         most = self.frames * (self.frames - 1)
@@ -113,8 +110,8 @@ class GroupStream:
         person = sample_person(head(), rng, spread=rng.uniform(0.4, 0.8))
         camera = draw_camera(rng, self.size)
         zoom = rng.uniform(*ZOOM) / (camera.focal / camera.distance / self.size / (125 / 256))
-        camera = Camera(camera.eye, camera.target, camera.up, focal=camera.focal * zoom,
-                        principal=tuple(self.size * (0.5 + rng.uniform(-0.05, 0.05, 2))), width=self.size, height=self.size)  # fmt: skip
+        x, y = self.size * (0.5 + rng.uniform(-0.05, 0.05, 2))
+        camera = replace(camera, focal=camera.focal * zoom, principal=(x, y))
         play = _play(self.seed, index // PLAYS)
         chosen = rng.choice(len(play.time), self.frames, replace=False)
         expression, euler = play.expression[chosen].copy(), play.euler[chosen].copy()
@@ -226,5 +223,3 @@ def triangle_kinds() -> np.ndarray:
     out = np.sort(corners, axis=1)[:, 1]
     out[(corners == MOUTH).any(axis=1)] = MOUTH
     return out.astype(np.uint8)
-
-

@@ -90,3 +90,19 @@ def test_equals_the_plain_loop(seed: int) -> None:
 def test_shape_is_checked() -> None:
     with pytest.raises(InputError, match=r"\[2, H, W\]"):
         invert_flow(np.zeros((3, 8, 8)))
+
+
+def test_pixels_that_are_not_trusted_do_not_pull() -> None:
+    size = 8
+    line = (np.arange(size) + 0.5) * 2 / size - 1
+    flow = np.stack(np.meshgrid(line, line)).astype(np.float32)
+    flow[:, 2, 6] = flow[:, 4, 3]  # a second pixel says that it shows source pixel (3, 4)
+    trust = np.ones((size, size), np.float32)
+    point = np.array([[3.5, 4.5]])
+    np.testing.assert_allclose(invert_flow(flow, trust).at(point), [[(3.5 + 6.5) / 2, (4.5 + 2.5) / 2]], atol=1e-5)
+    trust[2, 6] = 0
+    np.testing.assert_allclose(invert_flow(flow, trust).at(point), point, atol=1e-5)
+    trust[2, 6] = 0.25
+    np.testing.assert_allclose(invert_flow(flow, trust).at(point)[0, 0], (3.5 + 0.25 * 6.5) / 1.25, atol=1e-5)
+    with pytest.raises(InputError, match="trust"):
+        invert_flow(flow, trust[1:])

@@ -26,9 +26,9 @@ class Normalization:
     """Affine maps of a clip's colour and depth to [-1, 1].
 
     Depth: `near` -> -1, `far` -> 1, beyond them clipped, no depth -> -1.
-    Colour: "range" and "skin" map 0..255 to -1..1, the background as it is. "foreground" maps the foreground's mean to 0 and
-    mean +- 2 sigma to +-1 (one mean and sigma for the three channels, so that hues stay), clipped, and the background
-    to -1.
+    Colour: "range" and "skin" map 0..255 to -1..1, the background as it is. "foreground" maps the foreground's mean to
+    0 and mean +- 2 sigma to +-1 (one mean and sigma for the three channels, so that hues stay), clipped, and the
+    background to -1.
 
     Attributes:
         convention: "range", "foreground" or "skin".

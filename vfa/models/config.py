@@ -50,7 +50,9 @@ class AnimatorConfig:
             raise InputError(
                 "unknown number of input channels", expected="3 (RGB) or 4 (RGBD)", found=f"{self.input_channels}"
             )
-        positive = {name: value for name, value in asdict(self).items() if name not in ("flow_blocks", "motion_channels")}
+        positive = {
+            name: value for name, value in asdict(self).items() if name not in ("flow_blocks", "motion_channels")
+        }
         for name, value in positive.items():
             if not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name} must be positive", found=f"{value}")

@@ -60,7 +60,18 @@ class FlowGenerator(nn.Module):
             nn.Sequential(ConvLayer(2 * width, width, 3), Fir(up=2)),
         )
         self.final = ConvLayer(width, 3, 7)
+        self._start_as_given()
         self.bias2 = nn.Parameter(torch.zeros(1, 3, 1, 1))
+
+    def _start_as_given(self) -> None:
+        """Until it has learned better, the flow is the generator's own: the identity, whatever the style."""
+        conv = self.style_conv
+        if conv.weight.is_meta:
+            return
+        with torch.no_grad():
+            conv.modulation.weight.zero_()
+            conv.weight.zero_()
+            conv.weight[0, :, :, 1, 1] = torch.eye(3) / conv.scale
 
     def forward(self, flow_logits: Tensor, latent: Tensor, source: Tensor) -> FlowField:
         """Refine the generator's flow.

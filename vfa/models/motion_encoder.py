@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 POSE_SPREAD = (0.25, 0.18, 0.12, 0.12, 0.08, 0.08)
-"""What counts as one in the pose's six numbers: yaw, pitch, roll in radians, log of the size, x, y in picture widths."""
+"""What counts as one in the pose's numbers: yaw, pitch, roll in radians, log of the size, x, y in picture widths."""
 UNIT_SIZE = 125 / 256
 """Picture widths per model unit (half a head's height) of a head whose log size is zero."""
 N_POSE = 6
@@ -92,6 +92,7 @@ class MotionEncoder(nn.Module):
         self.details: Any = nn.Sequential(
             nn.Linear(parts + 128 + N_POSE, 192), nn.ReLU(inplace=True), nn.Linear(192, motion - N_POSE)
         )
+        self.gain: Tensor
         self.register_buffer("gain", torch.ones(motion))
 
     def forward(self, frames: Tensor, pose: Tensor | None = None) -> Tensor:

@@ -133,7 +133,9 @@ class ControllerTracker:
         self.rest_place = np.where(np.isfinite(place), place, self.pixels)
         self.rest_depth = bilinear(rest_depth, self.rest_place)
 
-    def track(self, flow: np.ndarray, depth: np.ndarray, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def track(
+        self, flow: np.ndarray, depth: np.ndarray, mask: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Translations of one frame.
 
         Args:

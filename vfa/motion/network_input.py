@@ -19,7 +19,7 @@ from vfa.media.frame import Frame
 from vfa.media.normalize import Convention, Normalization
 
 FACE_SHARE, RAISED = 0.58, 0.06
-"""Of the "skin" convention: the face's longer side in picture heights, and how far its middle lies below the picture's."""
+"""Of "skin": the longer side of a face in picture heights, and how far its middle is below the picture's."""
 BEHIND = 0.25
 """Metres behind the middle of the face at which the background begins."""
 TAILS = (0.5, 99.5)

@@ -81,9 +81,7 @@ def invert_flow(flow: np.ndarray, trust: np.ndarray | None = None) -> InvertedFl
         raise InputError(
             "trust and flow differ in size", expected=str(list(flow.shape[1:])), found=str(list(np.shape(trust)))
         )
-    weight, position = _splat_kernel()(
-        np.ascontiguousarray(flow, np.float32), np.ascontiguousarray(trust, np.float32)
-    )
+    weight, position = _splat_kernel()(np.ascontiguousarray(flow, np.float32), np.ascontiguousarray(trust, np.float32))
     return InvertedFlow(weight, position)
 
 

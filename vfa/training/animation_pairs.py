@@ -9,7 +9,7 @@ HEAD, EYE, MOUTH, LIPS, LIDS = 2, 3, 4, 5, 6
 """Kinds of pixels, see `dataset.stream`."""
 DETAIL = 4.0
 """How much more eyes and mouth count than the rest of the face."""
-HIDDEN, INSIDE, OUTSIDE = 0.4, 0.1, 0.1
+HIDDEN, INSIDE, OUTSIDE = 0.4, 0.1, 0.03
 """Weights of the flow where the source hides the point: on skin, inside the mouth, and beside the head."""
 
 

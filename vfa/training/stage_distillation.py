@@ -26,11 +26,14 @@ class DistillationStage(Stage):
         perceptual: "auto", "vgg19" or "gradients_lite", see `vfa.training.perceptual`.
         weight_perceptual: of both perceptual losses.
         weight_l1: of both absolute differences (`--lambda_loss_l1`).
+        weight_flow, weight_mask: of the errors of flow (per pixel) and mask where the data holds their truth.
     """
 
     perceptual: str = "auto"
     weight_perceptual: float = 1.0
     weight_l1: float = 200.0
+    weight_flow: float = 20.0
+    weight_mask: float = 20.0
 
     name: ClassVar[str] = "distilling"
     best: ClassVar[str] = "psnr_to_teacher"
@@ -52,12 +55,20 @@ class DistillationStage(Stage):
 
         teacher, _, student = self._both(network, batch)
         masked, wanted = student.warped * student.mask, teacher * student.mask
-        return {
+        terms = {
             "perceptual": self.weight_perceptual * self._perceptual(student.inpainted, teacher),
             "l1": self.weight_l1 * losses.l1(student.inpainted, teacher),
             "perceptual_masked": self.weight_perceptual * self._perceptual(masked, wanted),
             "l1_masked": self.weight_l1 * losses.l1(masked, wanted),
         }
+        if "flow_weight" in batch:
+            weight = batch["flow_weight"]
+            pixels = (student.flow.float() - batch["flow"]).abs().sum(1, keepdim=True) * (student.flow.shape[-1] / 2)
+            terms["flow"] = self.weight_flow * (pixels * weight).sum() / weight.sum()
+            shown = student.mask.float().clamp(1e-5, 1 - 1e-5)
+            cross = batch["visible"] * shown.log() + (1 - batch["visible"]) * (1 - shown).log()
+            terms["mask"] = -self.weight_mask * cross.mean()
+        return terms
 
     def metrics(self, network: AnimatorNetwork, batch: dict[str, Any]) -> dict[str, Tensor]:
         """PSNR in dB against the teacher and the truth; how far its flow is from the teacher's raw one, in pixels."""
@@ -68,13 +79,19 @@ class DistillationStage(Stage):
         truth = batch["driving"][:, :3].float()
         raw = sampling_grid(logits[:, :2].tanh())
         pixels = student.flow.shape[-1] / 2
-        return {
+        figures = {
             "psnr_to_teacher": psnr(student.inpainted.float(), teacher.float().clamp(-1, 1)),
             "psnr": psnr(student.inpainted.float(), truth),
             "psnr_of_teacher": psnr(teacher.float(), truth),
             "flow_change": (student.flow - raw).float().norm(dim=1).mean((1, 2)) * pixels,
             "mask": student.mask.float().mean((1, 2, 3)),
         }
+        if "flow_weight" in batch:
+            visible = batch["visible"].float()
+            for name, flow in (("flow_error", student.flow), ("flow_error_of_teacher", raw)):
+                distance = (flow.float() - batch["flow"]).norm(dim=1, keepdim=True) * pixels
+                figures[name] = (distance * visible).sum((1, 2, 3)) / visible.sum((1, 2, 3)).clamp(min=1)
+        return figures
 
     def sheet(self, network: AnimatorNetwork, batch: dict[str, Any]) -> np.ndarray:
         """Source, driving, the teacher's picture, the student's, its sample of the source, its flow and mask."""
