@@ -77,14 +77,16 @@ class ExactFlow:
         return self
 
     def animate_motion(self, weights: Tensor) -> SimpleNamespace:
-        """Frames by their numbers `[N, 1]`: `flow` `[N, 2, S, S]` and `rgbd` `[N, 4, S, S]`, colours left at 0."""
+        """Frames by their numbers `[N, 1]`: `flow` `[N, 2, S, S]`, `rgbd` `[N, 4, S, S]`, colours left at 0, and
+        `mask` `[N, 1, S, S]`, 1 where the flow is known."""
         import torch
 
         made = [self.frame(round(float(number))) for number in weights[:, 0]]
         flow = torch.from_numpy(np.stack([flow for flow, _ in made]))
         rgbd = torch.zeros(len(made), 4, SIZE, SIZE)
         rgbd[:, 3] = torch.from_numpy(np.stack([depth for _, depth in made]))
-        return SimpleNamespace(flow=flow, rgbd=rgbd)
+        known = (flow < NOWHERE).all(1, keepdim=True).float()
+        return SimpleNamespace(flow=flow, rgbd=rgbd, mask=known)
 
     def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Backward flow float32 `[2, S, S]` in [-1, 1] and depth float32 `[S, S]` in [-1, 1] of a frame."""
