@@ -121,3 +121,66 @@ def test_nothing_is_detected_in_silent_videos(
     assert run["peak_megabytes"] > 10
     (line,) = (tmp_path / "out" / "videos.jsonl").read_text().splitlines()
     assert json.loads(line)["faults"] == []
+
+
+class Listener:
+    """Stands for both networks: faces are where the test says; lips and sound are known by how bright and how loud each
+    of the five frames of a window is, as the log of the energy."""
+
+    def __call__(self, lip: torch.Tensor | None = None, audio: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        if lip is not None:
+            return {"lip": self.embedding(lip.mean(dim=(1, 3, 4)) / 20)}
+        assert audio is not None
+        return {"audio": self.embedding(audio[:, 0, 0].unflatten(1, (5, 4)).mean(dim=2))}
+
+    @staticmethod
+    def embedding(five: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pad(five - five.mean(dim=1, keepdim=True), (0, 1019))
+
+
+def talking_clip(path: Path, delay: int, n: int = 70) -> Path:
+    """A grey picture that flickers at 25 a second, and noise as loud as it is bright, `delay` frames later."""
+    import av
+
+    bright = np.random.default_rng(5).uniform(60, 200, n)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format="matroska") as container:
+        picture = container.add_stream("ffv1", rate=25)
+        picture.width, picture.height, picture.pix_fmt = 256, 256, "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for value in bright:
+            image = np.full((256, 256, 3), round(value), np.uint8)
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(picture.encode(None))
+        heard = bright[np.clip(np.arange(n) - delay, 0, n - 1)]
+        loudness = np.repeat(100 * np.exp((np.round(heard) - 60) / 40), 640)
+        noise = np.random.default_rng(6).choice([-1.0, 1.0], len(loudness))
+        frame = av.AudioFrame.from_ndarray((loudness * noise).astype(np.int16)[None], format="s16", layout="mono")
+        frame.rate = 16000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("delay", [0, 5, -4])
+def test_the_offset_of_a_clip_with_generated_sound(delay: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole pipeline from the file: decoding, tracks, crops, MFCC, windows, distances. Sound that comes late has a
+    negative offset."""
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("BENCH_ANY_HASH", "1")
+    (tmp_path / "weights").mkdir()
+    for key in ("syncnet", "s3fd"):
+        (tmp_path / "weights" / entry(key).file).write_bytes(b"never opened")
+    face = np.array([[70.0, 60.0, 180.0, 170.0, 1.0]])
+    monkeypatch.setattr(SyncLips, "detect", lambda self, frames: [face] * len(frames))
+    monkeypatch.setattr(network_sync, "open_on_device", lambda name, key="": Listener())
+    talking_clip(tmp_path / "pred" / "a.mkv", delay)
+    metrics = [create_metric(name) for name in ("lse_c", "lse_d", "av_offset")]
+    evaluate(build_samples("plain", tmp_path / "pred", None), metrics, Options(tmp_path / "out", Settings(())))
+    rows = {row["id"]: row for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]}
+    assert rows["av_offset"]["value"] == abs(delay)
+    assert rows["av_offset"]["details"]["offset_frames"] == -delay
+    assert rows["av_offset"]["details"]["tracks"] == 1
+    # One offset stands out; no more than that, since a window of sound reaches 15 ms into the next frame.
+    assert rows["lse_c"]["value"] > 1.5
+    assert rows["lse_c"]["n_frames"] == 65
