@@ -61,6 +61,20 @@ class ArcFaceWhole(ArcFaceAligned):
 
 
 @register_extractor
+class ArcFaceOnnx(ArcFaceAligned):
+    """The aligned face by any ArcFace network in ONNX form, `[T, D]`, not normalised."""
+
+    name = "arcface_onnx"
+    network = "arcface_onnx"
+    provides = ("arcface_onnx",)
+    weights = ("arcface_onnx",)
+
+    def start(self, info: VideoInfo) -> None:
+        super().start(info)
+        self.widths = {self.provides[0]: self._network.width}  # type: ignore[misc]
+
+
+@register_extractor
 class Emotion(NetworkExtractor):
     """EmoNet-8 of the face crop: `emotion` `[T, 2]` valence and arousal in -1..1, `emotion_feature` `[T, 128]`."""
 
@@ -84,7 +98,18 @@ class Emotion(NetworkExtractor):
 
         scores = self._network(inputs, details=True)
         both = torch.stack((scores["valence"], scores["arousal"]), dim=1).clamp(-1.0, 1.0)
-        return {"emotion": both, "emotion_feature": scores["feature"]}
+        return dict(zip(self.provides, (both, scores["feature"]), strict=True))
+
+
+@register_extractor
+class EmotionFive(Emotion):
+    """The same by EmoNet-5, which was trained with five classes: `emotion_5` `[T, 2]`, `emotion_5_feature`."""
+
+    name = "emonet_5"
+    network = "emonet_5"
+    provides = ("emotion_5", "emotion_5_feature")
+    weights = ("emonet_5",)
+    widths = {"emotion_5": 2, "emotion_5_feature": 128}
 
 
 @register_extractor

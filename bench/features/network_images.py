@@ -65,6 +65,46 @@ class InceptionClean(InceptionFeatures):
         return clean_input(chunk["frames"][row][None])
 
 
+class InceptionScript(NetworkExtractor):
+    """What the variants by NVIDIA's archive of Inception share."""
+
+    network = "fid_inception_ts"
+    weights = ("fid_inception_ts",)
+    cost = 90.0
+
+
+@register_extractor
+class InceptionCleanScript(InceptionScript):
+    """By clean-fid's recipe on the archive it uses, `[T, 2048]`."""
+
+    name = "inception_clean_ts"
+    provides = ("inception_clean_ts",)
+    widths = {"inception_clean_ts": 2048}
+
+    def prepare(self, chunk: Chunk, row: int) -> Tensor:
+        from bench.networks.fid_resize import clean_input
+
+        return clean_input(chunk["frames"][row][None])
+
+    def infer(self, inputs: Tensor) -> Mapping[str, Tensor]:
+        return {"inception_clean_ts": self._network.forward_normalized(inputs)["features"]}
+
+
+@register_extractor
+class InceptionOwnResize(InceptionScript):
+    """The archive with the resizing it carries, as StyleGAN's metrics run it, `[T, 2048]`."""
+
+    name = "inception_ts"
+    provides = ("inception_ts",)
+    widths = {"inception_ts": 2048}
+
+    def prepare(self, chunk: Chunk, row: int) -> Tensor:
+        return unit_tensor(chunk["frames"][row])
+
+    def infer(self, inputs: Tensor) -> Mapping[str, Tensor]:
+        return {"inception_ts": self._network(inputs)["features"]}
+
+
 @register_extractor
 class InceptionEdges(InceptionFeatures):
     """Of the Canny edges (100, 200) of the face crop, 0 or 255 on three channels, `[T, 2048]`; NaN without a face."""

@@ -1,4 +1,4 @@
-"""Fréchet distances without a network: of frames, of edges in the face, of motion. Stand-ins for FID, E-FID and FVD."""
+"""Fréchet distances without a network, of frames, edges, expressions and motion: stand-ins for FID, E-FID and FVD."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from bench.features.base import Chunk, Extractor, SampleFeatures, VideoFeatures
 from bench.features.registry import register_extractor
 from bench.metrics.base import Metric, VideoScore
-from bench.metrics.functional.descriptors import FRAME_FEATURES, edge_image, frame_descriptor
+from bench.metrics.functional.descriptors import FRAME_FEATURES, edge_image, expression_shape, frame_descriptor
 from bench.metrics.functional.frechet import Moments, frechet_distance, frechet_from_moments
 from bench.metrics.registry import register_metric
 
@@ -130,6 +130,23 @@ class EfidEdgeLite(FrechetLite):
 
     def features(self, video: VideoFeatures) -> np.ndarray:
         return video["face_edge_descriptor"]
+
+
+@register_metric
+class EfidExpLite(FrechetLite):
+    """Distance of the distributions of expressions."""
+
+    name = "efid_exp_lite"
+    needs = ("landmarks68",)
+    rows_are = "frames with a face"
+    minimal_n = 60
+    definition = (
+        "Frechet distance of brows and lips (60 numbers) after pose is removed and each clip's median face taken off"
+    )
+    reference = "own stand-in for expression-FID (there coefficients of a 3D face model)"
+
+    def features(self, video: VideoFeatures) -> np.ndarray:
+        return expression_shape(video["landmarks68"])
 
 
 @register_metric

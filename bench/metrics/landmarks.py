@@ -30,7 +30,7 @@ SOURCE = "; landmarks by MediaPipe where papers use FAN"
 class LandmarkPair(PerFrameMetric):
     """What metrics on paired landmarks share; not comparable, since papers use another landmark detector."""
 
-    needs = ("landmarks68",)
+    needs: ClassVar[tuple[str, ...]] = ("landmarks68",)
     paired, warpable, comparable = True, True, False
 
 
@@ -40,11 +40,13 @@ class Lmd(LandmarkPair):
     name = "lmd"
     higher_is_better, range, unit = False, (0.0, math.inf), "px"
     region: ClassVar[str] = "mouth"
+    form: ClassVar[str] = ""
 
     def values(self, prediction: Features, truth: Features | None) -> np.ndarray:
         assert truth is not None
-        form = self.variant or "centered"
-        return landmark_distance(prediction["landmarks68"], truth["landmarks68"], variant=form, region=self.region)
+        form = self.form or self.variant or "centered"
+        points = self.needs[0]
+        return landmark_distance(prediction[points], truth[points], variant=form, region=self.region)
 
 
 @register_metric
@@ -95,7 +97,8 @@ class MouthOverlap(LandmarkPair):
 
     def values(self, prediction: Features, truth: Features | None) -> np.ndarray:
         assert truth is not None
-        return mouth_overlap(prediction["landmarks68"], truth["landmarks68"], region=self.region, center=self.center)
+        points = self.needs[0]
+        return mouth_overlap(prediction[points], truth[points], region=self.region, center=self.center)
 
 
 @register_metric
@@ -131,7 +134,8 @@ class Akd(Metric):
 
     name = "akd"
     higher_is_better, range, unit = False, (0.0, math.inf), "px at 256x256"
-    needs, paired, warpable, comparable = ("landmarks68",), True, True, False
+    needs: ClassVar[tuple[str, ...]] = ("landmarks68",)
+    paired, warpable, comparable = True, True, False
     reference = "First Order Motion Model, Siarohin et al., NeurIPS 2019 (pose-evaluation)"
     euclidean: ClassVar[bool] = False
 
@@ -148,7 +152,7 @@ class Akd(Metric):
                 expected="a video, or the option size=(width, height)",
                 found="landmarks alone",
             )
-        prediction, truth = sample.aligned("landmarks68")
+        prediction, truth = sample.aligned(self.needs[0])
         if len(truth) == 0:
             return VideoScore.missing("no frames to compare")
         values = average_keypoint_distance(prediction, truth, size=size, euclidean=self.euclidean)

@@ -46,6 +46,28 @@ class FidClean(FrechetMetric):
 
 
 @register_metric
+class FidCleanScript(FrechetMetric):
+    """FID as clean-fid has it, on the archive it uses."""
+
+    name, variant = "fid", "clean_ts"
+    feature, needs, weights = "inception_clean_ts", ("inception_clean_ts",), ("fid_inception_ts",)
+    minimal_n = 2048
+    definition = "as fid_clean, on NVIDIA's TorchScript archive of Inception"
+    reference = "Parmar et al., CVPR 2022; clean-fid"
+
+
+@register_metric
+class FidScript(FrechetMetric):
+    """FID as StyleGAN's metrics have it."""
+
+    name, variant = "fid", "ts"
+    feature, needs, weights = "inception_ts", ("inception_ts",), ("fid_inception_ts",)
+    minimal_n = 2048
+    definition = "as fid_pt, frames resized and scored by NVIDIA's TorchScript archive of Inception"
+    reference = f"{HEUSEL}; stylegan2-ada-pytorch metrics"
+
+
+@register_metric
 class FidVico(FrechetMetric):
     """FID of all frames of all videos, the form of ViCo's challenge."""
 

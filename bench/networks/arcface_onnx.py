@@ -24,6 +24,7 @@ class ArcFaceONNX:
     Attributes:
         provider: where onnxruntime runs it.
         normalises: whether the graph itself maps 0..255 to the network's range.
+        width: numbers in an embedding.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -35,6 +36,8 @@ class ArcFaceONNX:
             graph = onnx.load(str(path)).graph
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
+            # One thread: scores may not depend on the cores of the machine.
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=onnxruntime.get_available_providers()
             )
@@ -55,6 +58,8 @@ class ArcFaceONNX:
         self.provider = self._session.get_providers()[0]
         self.normalises = {node.op_type for node in graph.node[:_FIRST_NODES]} >= _NORMALISING
         self._single = isinstance(shape[0], int) and shape[0] == 1
+        name = self._session.get_inputs()[0].name
+        self.width = int(self._session.run(None, {name: np.zeros((1, 3, _SIDE, _SIDE), np.float32)})[0].shape[1])
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Embed faces.

@@ -11,37 +11,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.hourglass import ConvBlock, Hourglass
+from bench.networks.hourglass import ConvBlock, HourglassStack
 
 EXPRESSIONS_5 = ("neutral", "happy", "sad", "surprise", "fear")
 EXPRESSIONS_8 = (*EXPRESSIONS_5, "disgust", "anger", "contempt")
 _HOURGLASSES = 2
-_POINTS = 68
 SIDE = 256
 
 
-class EmoNet(nn.Module):
+class EmoNet(HourglassStack):
     """Expression logits, valence and arousal.
 
     Input of `forward`: `image` float32 [N,3,256,256], RGB in 0..1 (the tail needs exactly this size).
     """
 
     def __init__(self, n_expressions: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.conv2 = ConvBlock(64, 128)
-        self.conv3 = ConvBlock(128, 128)
-        self.conv4 = ConvBlock(128, 256)
-        for i in range(_HOURGLASSES):
-            self.add_module(f"m{i}", Hourglass(F.max_pool2d))
-            self.add_module(f"top_m_{i}", ConvBlock(256, 256))
-            self.add_module(f"conv_last{i}", nn.Conv2d(256, 256, 1))
-            self.add_module(f"bn_end{i}", nn.BatchNorm2d(256))
-            self.add_module(f"l{i}", nn.Conv2d(256, _POINTS, 1))
-            if i < _HOURGLASSES - 1:
-                self.add_module(f"bl{i}", nn.Conv2d(256, 256, 1))
-                self.add_module(f"al{i}", nn.Conv2d(_POINTS, 256, 1))
+        super().__init__(F.max_pool2d, _HOURGLASSES)
         self.conv1x1_input_emo_2 = nn.Conv2d(768, 256, 1)
         stages: list[nn.Module] = []
         for _ in range(4):
@@ -62,11 +47,10 @@ class EmoNet(nn.Module):
         """
         if tuple(image.shape[1:]) != (3, SIDE, SIDE):
             raise ValueError(f"EmoNet takes [N,3,256,256], got {list(image.shape)}")
-        x = F.relu(self.bn1(self.conv1(image)))
-        trunk = self.conv4(self.conv3(F.max_pool2d(self.conv2(x), 2)))
-        hourglass_features, heatmap = self._align(trunk)
+        trunk = self.stem(image)
+        features, heatmap = self.align(trunk)
         mask = heatmap.sum(dim=1, keepdim=True)
-        x = self.conv1x1_input_emo_2(torch.cat((trunk, hourglass_features * mask), dim=1))
+        x = self.conv1x1_input_emo_2(torch.cat((trunk, torch.cat(features, dim=1) * mask), dim=1))
         x = F.avg_pool2d(self.emo_net_2(x), 4).flatten(1)
         feature = self.emo_fc_2[:3](x)
         scores = self.emo_fc_2[3](feature)
@@ -77,19 +61,6 @@ class EmoNet(nn.Module):
             "heatmap_mean": heatmap.mean(dim=(2, 3)),
         }
         return {**result, "heatmap": heatmap, "feature": feature} if details else result
-
-    def _align(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
-        """Run both hourglasses: their features [N,512,64,64] and the last heatmaps [N,68,64,64]."""
-        previous, features, heatmap = trunk, [], trunk
-        for i in range(_HOURGLASSES):
-            x = getattr(self, f"top_m_{i}")(getattr(self, f"m{i}")(previous))
-            x = F.relu(getattr(self, f"bn_end{i}")(getattr(self, f"conv_last{i}")(x)))
-            heatmap = getattr(self, f"l{i}")(x)
-            if i < _HOURGLASSES - 1:
-                x = getattr(self, f"bl{i}")(x)
-                previous = previous + x + getattr(self, f"al{i}")(heatmap)
-            features.append(x)
-        return torch.cat(features, dim=1), heatmap
 
 
 def emonet_5() -> EmoNet:

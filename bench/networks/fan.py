@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.networks.hourglass import ConvBlock, Hourglass
+from bench.networks.hourglass import HourglassStack
 
 _HOURGLASSES = 4
-_POINTS = 68
 _RESOLUTION = 256
 _MAP = 64
 # Mirror partners of the 68 points (outside these, points lie on the axis of symmetry).
@@ -29,48 +28,26 @@ MIRROR_68 = (
 )
 
 
-class FAN(nn.Module):
+class FAN(HourglassStack):
     """Heatmaps of 68 points.
 
     Input of `forward`: `image` float32 [N,3,256,256], RGB in 0..1 (see `fan_crop`).
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.conv2 = ConvBlock(64, 128)
-        self.conv3 = ConvBlock(128, 128)
-        self.conv4 = ConvBlock(128, 256)
-        for i in range(_HOURGLASSES):
-            self.add_module(f"m{i}", Hourglass(F.avg_pool2d))
-            self.add_module(f"top_m_{i}", ConvBlock(256, 256))
-            self.add_module(f"conv_last{i}", nn.Conv2d(256, 256, 1))
-            self.add_module(f"bn_end{i}", nn.BatchNorm2d(256))
-            self.add_module(f"l{i}", nn.Conv2d(256, _POINTS, 1))
-            if i < _HOURGLASSES - 1:
-                self.add_module(f"bl{i}", nn.Conv2d(256, 256, 1))
-                self.add_module(f"al{i}", nn.Conv2d(_POINTS, 256, 1))
+        super().__init__(F.avg_pool2d, _HOURGLASSES)
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """`heatmap` [N,68,64,64] of the last hourglass."""
-        x = F.relu(self.bn1(self.conv1(image)))
-        previous = self.conv4(self.conv3(F.avg_pool2d(self.conv2(x), 2)))
-        heatmap = previous
-        for i in range(_HOURGLASSES):
-            x = getattr(self, f"top_m_{i}")(getattr(self, f"m{i}")(previous))
-            x = F.relu(getattr(self, f"bn_end{i}")(getattr(self, f"conv_last{i}")(x)))
-            heatmap = getattr(self, f"l{i}")(x)
-            if i < _HOURGLASSES - 1:
-                previous = previous + getattr(self, f"bl{i}")(x) + getattr(self, f"al{i}")(heatmap)
-        return {"heatmap": heatmap}
+        return {"heatmap": self.align(self.stem(image))[1]}
 
     @torch.no_grad()
-    def mirrored(self, image: Tensor) -> Tensor:
-        """Heatmaps of the image plus those of its mirror image, mirrored back (`flip_input=True` of the original)."""
-        mirror = self(image.flip(3))["heatmap"].flip(3)[:, list(MIRROR_68)]
-        return self(image)["heatmap"] + mirror
+    def both(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Heatmaps of the image, and the same plus those of its mirror image, mirrored back (`flip_input=True` of the
+        original)."""
+        plain = self(image)["heatmap"]
+        return plain, plain + self(image.flip(3))["heatmap"].flip(3)[:, list(MIRROR_68)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Building blocks of the face alignment networks: the residual block of FAN and its recursive hourglass.
+"""What the face alignment networks share: the residual block, the recursive hourglass, and the stack of hourglasses.
 
-Bulat & Tzimiropoulos (ICCV 2017). EmoNet and the 68-point FAN share them; their trunks differ.
+Bulat & Tzimiropoulos (ICCV 2017). The 68-point FAN has four hourglasses and averages, EmoNet has two and takes maxima.
 """
 
 from __future__ import annotations
@@ -62,3 +62,48 @@ class Hourglass(nn.Module):
         low = self._level(level - 1, low) if level > 1 else self.b2_plus_1(low)
         low = getattr(self, f"b3_{level}")(low)
         return skip + F.interpolate(low, scale_factor=2, mode="nearest")
+
+
+class HourglassStack(nn.Module):
+    """A stem and hourglasses that each give heatmaps of 68 points; children carry the published names.
+
+    Args:
+        pool: halves a map, in the stem as in the hourglasses.
+        count: hourglasses.
+    """
+
+    points = 68
+
+    def __init__(self, pool: Callable[..., Tensor], count: int) -> None:
+        super().__init__()
+        self.pool, self.count = pool, count
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.conv2, self.conv3, self.conv4 = ConvBlock(64, 128), ConvBlock(128, 128), ConvBlock(128, 256)
+        for i in range(count):
+            self.add_module(f"m{i}", Hourglass(pool))
+            self.add_module(f"top_m_{i}", ConvBlock(256, 256))
+            self.add_module(f"conv_last{i}", nn.Conv2d(256, 256, 1))
+            self.add_module(f"bn_end{i}", nn.BatchNorm2d(256))
+            self.add_module(f"l{i}", nn.Conv2d(256, self.points, 1))
+            if i < count - 1:
+                self.add_module(f"bl{i}", nn.Conv2d(256, 256, 1))
+                self.add_module(f"al{i}", nn.Conv2d(self.points, 256, 1))
+
+    def stem(self, image: Tensor) -> Tensor:
+        """Features [N,256,64,64] of `image` [N,3,256,256]."""
+        x = F.relu(self.bn1(self.conv1(image)))
+        return self.conv4(self.conv3(self.pool(self.conv2(x), 2)))
+
+    def align(self, trunk: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Features [N,256,64,64] that each hourglass hands on, and the last heatmaps [N,68,64,64]."""
+        features, heatmap = [], trunk
+        for i in range(self.count):
+            x = getattr(self, f"top_m_{i}")(getattr(self, f"m{i}")(trunk))
+            x = F.relu(getattr(self, f"bn_end{i}")(getattr(self, f"conv_last{i}")(x)))
+            heatmap = getattr(self, f"l{i}")(x)
+            if i < self.count - 1:
+                x = getattr(self, f"bl{i}")(x)
+                trunk = trunk + x + getattr(self, f"al{i}")(heatmap)
+            features.append(x)
+        return features, heatmap

@@ -25,11 +25,12 @@ FILES: tuple[WeightFile, ...] = (
     WeightFile(
         key="arcface_onnx",
         file="w600k_r50.onnx",
+        also=("glintr100.onnx", "w600k_mbf.onnx", "arcface.onnx"),
         networks=("arcface_onnx",),
         source="GitHub, deepinsight/insightface, release v0.7, buffalo_l.zip",
         licence="insightface models: non-commercial research",
         commercial="no",
-        needed_by="CSIM with another network",
+        needed_by="CSIM (onnx): any ArcFace network in ONNX form under one of its names",
         megabytes=174.4,
         steps="download buffalo_l.zip from the release and copy w600k_r50.onnx out of it",
     ),

@@ -131,3 +131,31 @@ def face_signature(face: np.ndarray) -> np.ndarray:
     code = (row * SIGNATURE_CELLS + column) * PATTERNS + pattern
     histogram = np.bincount(code.ravel(), minlength=SIGNATURE_CELLS**2 * PATTERNS).reshape(-1, PATTERNS)
     return np.sqrt(histogram / histogram.sum(1, keepdims=True)).ravel() / SIGNATURE_CELLS
+
+
+EXPRESSION_POINTS = (*range(17, 27), *range(48, 68))
+
+
+def expression_shape(landmarks: np.ndarray) -> np.ndarray:
+    """Where brows and lips are, apart from pose and from the face's own shape.
+
+    Each frame is moved, turned and scaled so that the eyes' centres lie at (-1/2, 0) and (1/2, 0); then the clip's
+    median, which stands for the neutral face, is taken off.
+
+    Args:
+        landmarks: `[T, 68, 2]` pixels; NaN in frames without a face.
+
+    Returns:
+        float64 `[T, 60]` in eye distances.
+    """
+    points = np.asarray(landmarks, np.float64)
+    left, right = points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1)
+    across = right - left
+    length = np.linalg.norm(across, axis=1)
+    length = np.where(length > 0, length, np.nan)[:, None]
+    cosine, sine = (across / length).T
+    turned = np.stack([np.stack([cosine, sine], axis=1), np.stack([-sine, cosine], axis=1)], axis=1)
+    centred = points[:, EXPRESSION_POINTS] - ((left + right) / 2)[:, None]
+    shape = (np.einsum("tij,tpj->tpi", turned, centred) / length[:, None]).reshape(len(points), -1)
+    seen = np.isfinite(shape).all(axis=1)
+    return shape - np.median(shape[seen], axis=0) if seen.any() else shape

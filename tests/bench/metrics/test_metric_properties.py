@@ -316,6 +316,13 @@ def set_case(metric: str, inputs: Callable[[int], Inputs]) -> Case:
     return Case(metric, lambda: inputs(0), {"shift": inputs}, symmetric=True, identity=0.0)
 
 
+def smiling(level: int) -> Inputs:
+    """Corners of the mouth that go up every third frame, on a face that also nods and comes nearer."""
+    points = make.landmarks68(120) + np.random.default_rng(1).normal(size=(120, 68, 2))
+    points[::3, [48, 54], 1] -= 3.0 * level
+    return {"landmarks68": points}
+
+
 def turned(level: int) -> Inputs:
     return {"pose": make.pose() + 3.0 * level}
 
@@ -327,6 +334,7 @@ CASES += [
     Case("apd_lite", lambda: turned(0), {"offset": turned}, symmetric=True, identity=0.0, faces="pose"),
     set_case("fd_lite", descriptors("frame_descriptor", 63)),
     set_case("efid_edge_lite", descriptors("face_edge_descriptor", 63)),
+    Case("efid_exp_lite", lambda: smiling(0), {"smile": smiling}, symmetric=True, identity=0.0, faces="landmarks68"),
     set_case("fvd_lite", motion),
 ]  # fmt: skip
 BY_ID = {case.metric: case for case in CASES}

@@ -14,6 +14,7 @@ from bench.metrics.functional.descriptors import (
     TEMPLATE,
     aligned_face,
     edge_image,
+    expression_shape,
     face_signature,
     frame_descriptor,
     gradient_similarity,
@@ -132,3 +133,21 @@ def test_short_clips_give_a_reason() -> None:
 def test_angles_differ_the_short_way_round() -> None:
     truth = {"pose": np.array([[179.0, 0.0, 0.0]])}
     assert create_metric("apd_lite")({"pose": np.array([[-179.0, 0.0, 4.0]])}, truth) == pytest.approx((2 + 0 + 4) / 3)
+
+
+def test_expression_shape_knows_no_pose_and_no_face() -> None:
+    """Turned, enlarged, moved, and of another head: the same displacements."""
+    points = make.landmarks68(9) + np.random.default_rng(0).normal(size=(9, 68, 2))
+    shape = expression_shape(points)
+    assert shape.shape == (9, 60)
+    assert np.median(shape, axis=0) == pytest.approx(0, abs=1e-12)
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    assert expression_shape(3 * points @ turn.T + [40.0, -7.0]) == pytest.approx(shape)
+    still = np.repeat(points[:1], 3, axis=0)
+    still[1, 48, 1] += 6.5
+    eyes = points[0, 42:48].mean(0) - points[0, 36:42].mean(0)
+    moved = expression_shape(still)[1]
+    assert np.linalg.norm(moved) == pytest.approx(6.5 / np.linalg.norm(eyes))
+    assert np.flatnonzero(np.abs(moved) > 1e-9).size <= 2
+    points[4] = np.nan
+    assert np.isnan(expression_shape(points)[4]).all() and np.isfinite(expression_shape(points)[5]).all()

@@ -45,7 +45,10 @@ LAYOUTS = {
     "topiq_iaa": theval_layouts.topiq_aesthetic,
     "topiq_face": theval_layouts.topiq_face,
 }
-OWN = ("s3fd", "i3d", "deep3d_landmarks", "niqe", "retinaface", "retinaface_preact", "facexformer", "silero_vad")
+OWN = (
+    "s3fd", "i3d", "fid_inception_ts", "deep3d_landmarks", "niqe", "retinaface", "retinaface_preact", "facexformer",
+    "silero_vad", "arcface_onnx",
+)  # fmt: skip
 SEEDED = tuple(sorted((*LISTED, *LAYOUTS, *OWN)))
 """Keys of which a file can be made."""
 
@@ -70,6 +73,54 @@ class ToyI3D(torch.nn.Module):
             x = x / 255 * 2 - 1
         quarters = torch.nn.functional.adaptive_avg_pool3d(x, [4, 1, 1]).flatten(1)
         return quarters @ self.mix
+
+
+class ToyInceptionLayers(torch.nn.Module):
+    """2048 fixed mixtures of the mean colours of 16 parts of the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        mix = np.random.default_rng(8).standard_normal((48, 2048))
+        self.mix = torch.nn.Parameter(torch.from_numpy(mix.astype(np.float32)), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(x, [4, 4]).flatten(1) @ self.mix
+
+
+class ToyInception(torch.nn.Module):
+    """Signature of NVIDIA's archive of Inception."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = ToyInceptionLayers()
+
+    def forward(self, x: torch.Tensor, return_features: bool = True) -> torch.Tensor:
+        return self.layers((x - 128) / 128)
+
+
+SCRIPTS = {"i3d": ToyI3D, "fid_inception_ts": ToyInception}
+
+
+def write_toy_arcface(path: Path) -> None:
+    """512 fixed mixtures of the mean colours of 16 parts of an aligned face."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    mix = np.random.default_rng(10).standard_normal((48, 512)).astype(np.float32)
+    nodes = [
+        helper.make_node("AveragePool", ["input"], ["parts"], kernel_shape=[28, 28], strides=[28, 28]),
+        helper.make_node("Flatten", ["parts"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "mix"], ["embedding"]),
+    ]
+    make, number = helper.make_tensor_value_info, TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "arcface",
+        [make("input", number, ["N", 3, 112, 112])],
+        [make("embedding", number, ["N", 512])],
+        [helper.make_tensor("mix", number, mix.shape, mix.ravel())],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
 
 
 def red_detector() -> dict[str, np.ndarray]:
@@ -164,8 +215,10 @@ def write_weights(folder: Path, *keys: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for key in keys:
         path = folder / entry(key).file
-        if key == "i3d":
-            torch.jit.script(ToyI3D().eval()).save(str(path))
+        if key in SCRIPTS:
+            torch.jit.script(SCRIPTS[key]().eval()).save(str(path))
+        elif key == "arcface_onnx":
+            write_toy_arcface(path)
         elif key == "deep3d_landmarks":
             _write_standard_face(path)
         elif key == "niqe":

@@ -104,10 +104,11 @@ def test_heatmaps_of_the_published_layout() -> None:
     image = torch.from_numpy(uniform(1, (1, 3, 256, 256), 0, 1))
     heatmap = network(image)["heatmap"]
     assert tuple(heatmap.shape) == (1, 68, 64, 64) and heatmap.std() > 0
-    mirrored = network.mirrored(image)
+    plain, mirrored = network.both(image)
+    assert torch.equal(plain, heatmap)
     # Mirroring the image mirrors the sum and exchanges the sides.
     torch.testing.assert_close(
-        network.mirrored(image.flip(3)), mirrored.flip(3)[:, list(MIRROR_68)], rtol=1e-3, atol=1e-4
+        network.both(image.flip(3))[1], mirrored.flip(3)[:, list(MIRROR_68)], rtol=1e-3, atol=1e-4
     )
     # Only the last hourglass is read, and its last layer is linear.
     state["l3.weight"], state["l3.bias"] = 0 * state["l3.weight"], np.arange(68, dtype=np.float32)

@@ -126,9 +126,10 @@ def test_commands_know_profiles(folders: tuple[Path, Path], tmp_path: Path) -> N
     assert "ok  PSNR: psnr_ffmpeg" in doctor.output
     assert "NO  Sync: lse_c" in doctor.output
     assert "meanwhile sync_lite" in doctor.output
-    fetch = runner.invoke(app, ["weights", "fetch", "--profile", "theval"])
-    assert fetch.exit_code == 0
-    assert "needs no weights" in fetch.output
+    theval = runner.invoke(app, ["weights", "fetch", "--profile", "theval", "--offline"])
+    assert theval.exit_code == 4
+    for key in ("topiq_iaa", "musiq_koniq", "topiq_face", "retinaface_preact", "facexformer", "silero_vad"):
+        assert f"{key}: " in theval.output
     offline = runner.invoke(app, ["weights", "fetch", "--profile", "micro", "--offline"])
     assert offline.exit_code == 4
     out = tmp_path / "out"
