@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 
 from bench.running.records import SampleRecord
 from bench.running.worker import Job, serve
+from bench.store import StoreError
 
 GRACE = 30.0
 """Seconds beyond a method's time limit after which its worker is ended from outside; programs are ended from inside."""
@@ -26,7 +27,20 @@ class _Worker:
         self.process.start()
         other.close()
         self.job: Job | None = None
-        self.began = self.deadline = 0.0
+        self.ready = False
+        self.began, self.deadline = 0.0, float("inf")
+
+    def greet(self) -> None:
+        """Takes its first message: it has loaded what it needs, and the time of a sample may begin.
+
+        Raises:
+            StoreError: it ended before.
+        """
+        try:
+            self.link.recv()
+        except (EOFError, OSError) as error:
+            raise StoreError("a worker process could not be started", path="bench.running.worker") from error
+        self.ready = True
 
     def send(self, job: Job) -> None:
         self.job, self.began = job, time.monotonic()
@@ -59,26 +73,27 @@ def run_crew(jobs: Sequence[Job], workers: int) -> Iterator[SampleRecord]:
     crew: list[_Worker] = []
     try:
         while todo or any(worker.job for worker in crew):
-            crew = [worker for worker in crew if worker.job is not None or worker.process.is_alive()]
-            while todo and len(crew) < workers:
+            crew = [w for w in crew if w.job is not None or not w.ready or w.process.is_alive()]
+            while todo and len(crew) < min(workers, len(jobs)):
                 crew.append(_Worker())
             for worker in crew:
-                if worker.job is None and todo:
+                if worker.ready and worker.job is None and todo:
                     worker.send(todo.popleft())
-            busy = {worker.link: worker for worker in crew if worker.job is not None}
-            nearest = min(worker.deadline for worker in busy.values())
+            waited = {worker.link: worker for worker in crew if worker.job is not None or not worker.ready}
+            nearest = min(worker.deadline for worker in waited.values())
             left = None if nearest == float("inf") else max(nearest - time.monotonic(), 0.0)
-            ready = [busy[link] for link in wait(list(busy), left)]  # type: ignore[index]
-            late = [w for w in busy.values() if w not in ready and time.monotonic() >= w.deadline]
+            ready = [waited[link] for link in wait(list(waited), left)]  # type: ignore[index]
+            late = [w for w in waited.values() if w not in ready and time.monotonic() >= w.deadline]
             for worker in [*ready, *late]:
+                if not worker.ready:
+                    worker.greet()
+                    continue
                 record = _record_of(worker, worker in late)
-                if record.cause in ("crash", "timeout") and not worker.process.is_alive():
-                    crew.remove(worker)
-                worker.job = None
+                worker.job, worker.deadline = None, float("inf")
                 yield record
     finally:
         for worker in crew:
-            if worker.job is None:
+            if worker.job is None and worker.ready:
                 worker.dismiss()
             else:
                 worker.end()

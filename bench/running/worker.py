@@ -46,6 +46,7 @@ def serve(link: Connection) -> None:
 
     prepare_process()
     bench = _Bench()
+    link.send(None)  # ready
     while True:
         try:
             job = link.recv()
