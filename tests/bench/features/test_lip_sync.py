@@ -142,7 +142,8 @@ def talking_clip(path: Path, delay: int, n: int = 70) -> Path:
     """A grey picture that flickers at 25 a second, and noise as loud as it is bright, `delay` frames later."""
     import av
 
-    bright = np.random.default_rng(5).uniform(60, 200, n)
+    # Less of a change than would be taken for a cut.
+    bright = np.random.default_rng(5).uniform(90, 170, n)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format="matroska") as container:
         picture = container.add_stream("ffv1", rate=25)
@@ -153,7 +154,7 @@ def talking_clip(path: Path, delay: int, n: int = 70) -> Path:
             container.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(picture.encode(None))
         heard = bright[np.clip(np.arange(n) - delay, 0, n - 1)]
-        loudness = np.repeat(100 * np.exp((np.round(heard) - 60) / 40), 640)
+        loudness = np.repeat(300 * np.exp((np.round(heard) - 90) / 40), 640)
         noise = np.random.default_rng(6).choice([-1.0, 1.0], len(loudness))
         frame = av.AudioFrame.from_ndarray((loudness * noise).astype(np.int16)[None], format="s16", layout="mono")
         frame.rate = 16000
