@@ -156,6 +156,7 @@ def expression_shape(landmarks: np.ndarray) -> np.ndarray:
     cosine, sine = (across / length).T
     turned = np.stack([np.stack([cosine, sine], axis=1), np.stack([-sine, cosine], axis=1)], axis=1)
     centred = points[:, EXPRESSION_POINTS] - ((left + right) / 2)[:, None]
-    shape = (np.einsum("tij,tpj->tpi", turned, centred) / length[:, None]).reshape(len(points), -1)
+    upright = np.einsum("tij,tpj->tpi", turned, centred) / length[:, None]
+    shape = upright.reshape(len(points), 2 * len(EXPRESSION_POINTS))
     seen = np.isfinite(shape).all(axis=1)
     return shape - np.median(shape[seen], axis=0) if seen.any() else shape

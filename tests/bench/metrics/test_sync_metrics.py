@@ -130,6 +130,24 @@ def test_mfcc_equals_the_plain_recipe(count: int) -> None:
     np.testing.assert_allclose(mfcc(samples), mfcc_plainly(samples), atol=1e-5)
 
 
+def test_mfcc_equals_python_speech_features() -> None:
+    """Three frames that version 0.6 of the package gave for the same noise."""
+    from bench.features.audio import mfcc
+
+    samples = np.clip(np.random.default_rng(7).normal(size=1600) * 3000, -32768, 32767).astype(np.int16)
+    found = mfcc(samples.astype(np.float64))
+    assert found.shape == (9, 13)
+    expected = [
+        [21.78706241, -36.09026169, -8.99595576, -8.43282549, -2.08653097, -5.09474362, -7.49854006, -6.83696347,
+         -7.19261576, -5.02990639, -1.55525907, -1.92738940, -0.17462073],
+        [21.84289762, -32.44017377, -5.84263592, -8.27001301, -5.66189227, -3.70180009, 1.49635990, -1.30266608,
+         0.53990394, -7.39031332, -2.26533770, -1.18755344, -0.16073419],
+        [21.95210263, -36.53467920, -10.85618932, -15.59906334, -7.56754821, -3.82624450, -0.39167504, -1.33398547,
+         -1.26971128, 1.65854711, -3.58357617, -1.07125630, -6.19100209],
+    ]  # fmt: skip
+    np.testing.assert_allclose(found[[0, 4, -1]], expected, atol=1e-5)
+
+
 def test_mfcc_of_silence_is_finite() -> None:
     from bench.features.audio import mfcc
 

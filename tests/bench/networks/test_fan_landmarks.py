@@ -64,6 +64,14 @@ def test_points_are_read_a_quarter_cell_towards_the_larger_neighbour() -> None:
     np.testing.assert_array_equal(whole[:2], [[30, 20], [30, 20]])
 
 
+def test_points_equal_those_of_face_alignment() -> None:
+    """Version 1.3.5 (`get_preds_fromhm`) on the same noise: four points, and the sum of all."""
+    heatmap = np.random.default_rng(11).normal(size=(68, 64, 64)).astype(np.float32)
+    points = fan_points(heatmap, FanFrame.of_box(np.array([40.0, 30.0, 160.0, 190.0])))
+    np.testing.assert_array_equal(points[[0, 10, 36, 67]], [[65, 136], [233, -4], [40, 136], [130, 94]])
+    assert points.sum() == 14341
+
+
 def test_mirror_order_pairs_points_across_the_face() -> None:
     assert all(MIRROR_68[MIRROR_68[i]] == i for i in range(68))
     pairs = {

@@ -111,3 +111,12 @@ def test_head_alone_decides_when_its_weights_are_zero() -> None:
     state["head.weight"], state["head.bias"] = np.zeros((1, 384), np.float32), np.array([62.5], np.float32)
     score = build_network("musiq", state)(torch.from_numpy(uniform(3, (1, 3, 40, 32), 0, 1)))["score"]
     assert score.tolist() == [62.5]
+
+
+@pytest.mark.slow
+def test_scores_equal_those_of_pyiqa() -> None:
+    """Version 0.1.13 (`MUSIQ`) on the same seeded weights and inputs, of sizes that fill no patch exactly."""
+    network = build_network("musiq", fill_like(layouts.musiq()))
+    for (height, width), expected in {(70, 100): 0.92009908, (300, 210): 1.08926988, (33, 41): 1.03958499}.items():
+        image = torch.from_numpy(uniform(height, (1, 3, height, width), 0, 1))
+        assert float(network(image)["score"]) == pytest.approx(expected, rel=1e-5)
