@@ -50,7 +50,9 @@ def _profile(name: str) -> int:
         stand_in = f" (meanwhile {column.stand_in}, not comparable)" if why and column.stand_in else ""
         label = f"{column.label}: {column.metric}" if column.metric != column.label else column.label
         print(f"{'NO ' if why else 'ok '} {label.rstrip(': ')}{': ' + why if why else ''}{stand_in}")
-    print(f"{ready} of {len(profile.columns)} columns can run; bench weights fetch --profile {name} gets the rest")
+    lacking = ready < len(profile.columns)
+    rest = f"; bench weights fetch --profile {name} gets what may be downloaded and says how to get the rest"
+    print(f"{ready} of {len(profile.columns)} columns can run{rest if lacking else ''}")
     return EXIT_OK if ready == len(profile.columns) else EXIT_ASSET
 
 

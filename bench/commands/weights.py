@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from bench.weights import MANIFEST, WeightFile, entry, find
+from bench.weights import MANIFEST, WeightFile, entry, find, how_to_get
 from bench.weights.fetch import fetch, verify
 from vfa.errors import EXIT_ASSET, EXIT_OK, AssetError, InputError
 
@@ -34,7 +34,7 @@ def run_fetch(keys: Sequence[str], everything: bool, offline: bool, profile: str
             expected="keys of `bench weights list`, --profile, or --all",
             hint=f"--all fetches {len(MANIFEST)} files, {size:.1f} GB",
         )
-    code = EXIT_OK
+    lacking: list[WeightFile] = []
     for item in _chosen(keys):
         bar = _Bar(item.file)
         try:
@@ -44,8 +44,13 @@ def run_fetch(keys: Sequence[str], everything: bool, offline: bool, profile: str
         except AssetError as error:
             bar.end()
             print(f"{item.key}: {error}", file=sys.stderr)
-            code = EXIT_ASSET
-    return code
+            lacking.append(item)
+    for item in lacking:
+        commercial = {"yes": "", "no": ", not for commercial use", "not stated": ", commercial use not stated"}
+        print(f"\nby hand: {item.key} for {item.needed_by} ({item.licence}{commercial[item.commercial]})")
+        for number, step in enumerate(how_to_get(item), start=1):
+            print(f"  {number}. {step}")
+    return EXIT_ASSET if lacking else EXIT_OK
 
 
 class _Bar:

@@ -16,6 +16,7 @@ __all__ = [
     "files_of",
     "find",
     "folder",
+    "how_to_get",
     "problem",
     "require",
     "substituted",
@@ -41,6 +42,13 @@ def entry(key: str) -> WeightFile:
         if key in (item.key, item.file):
             return item
     raise InputError(f"unknown weights {key!r}", expected=", ".join(item.key for item in MANIFEST))
+
+
+def how_to_get(item: WeightFile) -> list[str]:
+    """What to do by hand for a file, step by step."""
+    first = f"open {item.url}" if item.url else item.steps
+    where = folder() / item.file
+    return [first, f"save it as {where}", f"run: bench weights verify {item.key}"]
 
 
 def find(key: str) -> Path | None:

@@ -20,7 +20,8 @@ FILES: tuple[WeightFile, ...] = (
         commercial="no",
         needed_by="CSIM",
         megabytes=261.2,
-        steps="download the folder ms1mv3_arcface_r100_fp16 from the zoo and copy its backbone.pth",
+        steps="open recognition/arcface_torch of deepinsight/insightface, follow the link of its model zoo, and take "
+        "backbone.pth out of the folder ms1mv3_arcface_r100_fp16",
     ),
     WeightFile(
         key="arcface_onnx",

@@ -154,3 +154,26 @@ def test_manifest_is_complete() -> None:
         assert item.licence
         assert item.needed_by
         assert item.url.startswith("https://") or item.steps
+
+
+def test_what_cannot_be_fetched_is_told_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from bench.cli import app
+    from bench.profiles import PROFILES, find_profile
+    from bench.weights import how_to_get
+
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    assert how_to_get(entry("hopenet"))[1:] == [
+        f"save it as {tmp_path / 'hopenet_robust_alpha1.pkl'}",
+        "run: bench weights verify hopenet",
+    ]
+    assert how_to_get(entry("syncnet"))[0] == f"open {entry('syncnet').url}"
+    for name in PROFILES:
+        wanted = find_profile(name).weights()
+        result = CliRunner().invoke(app, ["weights", "fetch", "--profile", name, "--offline"])
+        assert result.exit_code == 4
+        assert result.output.count("by hand: ") == len(wanted) > 0
+        for key in wanted:
+            assert f"by hand: {key} for {entry(key).needed_by}" in result.output
+            assert f"bench weights verify {key}" in result.output
