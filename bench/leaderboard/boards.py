@@ -132,7 +132,8 @@ def _column(entries: Sequence[Entry], column: Column, aggregation: str, samples:
     for entry in entries:
         row = rows.get(entry.label)
         if row is None:
-            found.cells[entry.label] = Cell(None, reason=column.reason or "not scored in this run")
+            why = column.reason or str(entry.about.get("reason") or "") or "not scored in this run"
+            found.cells[entry.label] = Cell(None, reason=why)
         else:
             found.cells[entry.label] = _cell(entry, row, aggregation, samples)
     references = [row["reference"] for row in rows.values() if row["reference"] is not None]
@@ -151,30 +152,30 @@ def _choose(entries: Sequence[Entry], column: Column) -> tuple[str, bool]:
 
 
 def _cell(entry: Entry, row: Mapping[str, Any], aggregation: str, samples: frozenset[str] | None) -> Cell:
-    values = entry.values(row["id"])
+    have = entry.samples_with(row["id"], samples)
     if samples is not None:
         values = entry.comparable_values(row["id"])
-        return _subset_cell(row, {name: value for name, value in values.items() if name in samples}, len(samples))
+        return _subset_cell(row, [values[name] for name in sorted(have) if name in values], have, len(samples))
     shown = row[aggregation] if row[aggregation]["value"] is not None else row["pooled"]
     return Cell(
         shown["value"],
         shown["low"],
         shown["high"],
-        frozenset(values),
-        row["n_videos_total"],
+        have,
+        entry.asked or row["n_videos_total"],
         row["coverage"],
         row["enough"],
         row["reason"],
     )
 
 
-def _subset_cell(row: Mapping[str, Any], values: dict[str, float], total: int) -> Cell:
+def _subset_cell(row: Mapping[str, Any], values: list[float], have: frozenset[str], total: int) -> Cell:
     if not values:
         return Cell(None, total=total, reason=row["reason"] or "no value by sample")
-    numbers = np.array([values[name] for name in sorted(values)])
+    numbers = np.array(values)
     seed = seed_of(0, row["method"], row["id"])
     low, high = bootstrap(lambda draw: float(numbers[draw].mean()), len(numbers), seed) or (None, None)
-    return Cell(float(numbers.mean()), low, high, frozenset(values), total)
+    return Cell(float(numbers.mean()), low, high, have, total)
 
 
 def _rank(board: Board, entries: Sequence[Entry]) -> None:

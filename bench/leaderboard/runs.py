@@ -3,58 +3,119 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.report.model import video_records
+from bench.running.records import MethodFolder
 from bench.store import load_results
 from vfa.errors import InputError
+
+NAN = float("nan")
+MADE = (
+    "status",
+    "cause",
+    "reason",
+    "seconds",
+    "stages",
+    "peak_bytes",
+    "video",
+    "video_bytes",
+    "motion",
+    "frames",
+    "rate",
+)
+"""What is kept of a record of generation."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the scores say of one video beside its numbers; `position` is its place among the method's videos."""
+
+    position: int
+    prediction: str
+    truth: str | None
+    faults: tuple[str, ...]
 
 
 @dataclass
 class Entry:
-    """One method of one run.
+    """One method of one run. Numbers lie in arrays, so that runs of a hundred thousand videos fit in memory.
 
     Attributes:
         label: its name on the board, unique within a suite. method: its name in the run. folder: of the run.
         rows: rows of results.json by metric id. records: of the scored videos by sample.
         made: records of generation by sample (empty where only scores are known). about: method.json.
+        asked: samples it was asked for; None where only scores are known.
     """
 
     label: str
     method: str
     folder: Path
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    records: dict[str, Scored] = field(default_factory=dict)
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    asked: int | None = None
+    _values: dict[str, array[float]] = field(default_factory=dict, repr=False)
+    _references: dict[str, array[float]] = field(default_factory=dict, repr=False)
+    _sets: dict[tuple[bytes, frozenset[str] | None], frozenset[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words; why it could not run."""
+        words = [str(self.about.get(key) or "") for key in ("title", "reason")]
+        return ": ".join(word for word in words if word)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Takes a line of videos.jsonl."""
+        position = len(self.records)
+        truth = record["truth"]
+        self.records[record["video"]] = Scored(position, record["prediction"], truth, tuple(record["faults"]))
+        for metric, score in record["scores"].items():
+            for kept, key in ((self._values, "value"), (self._references, "reference")):
+                number = score.get(key)
+                if number is not None:
+                    numbers = kept.setdefault(metric, array("d"))
+                    numbers.extend([NAN] * (position - len(numbers)))
+                    numbers.append(float(number))
 
     def values(self, metric: str) -> dict[str, float]:
         """Value of each sample by a metric, where there is one."""
-        name = metric.split("@")[0]
-        scores = {sample: record["scores"].get(name) or {} for sample, record in self.records.items()}
-        return {sample: float(s["value"]) for sample, s in scores.items() if s.get("value") is not None}
+        return self._known(self._values, metric)
+
+    def references(self, metric: str) -> dict[str, float]:
+        """The ground truth's own value of each sample, where it was scored."""
+        return self._known(self._references, metric)
 
     def comparable_values(self, metric: str) -> dict[str, float]:
         """`values`, but none for metrics of whole sets, where a single sample's number means nothing."""
         row = self.rows.get(metric)
         return self.values(metric) if row is not None and row["video_mean"]["value"] is not None else {}
 
-    def references(self, metric: str) -> dict[str, float]:
-        """The ground truth's own value of each sample, where it was scored."""
-        name = metric.split("@")[0]
-        scores = {sample: record["scores"].get(name) or {} for sample, record in self.records.items()}
-        return {sample: float(s["reference"]) for sample, s in scores.items() if s.get("reference") is not None}
+    def samples_with(self, metric: str, within: frozenset[str] | None = None) -> frozenset[str]:
+        """The samples (of some) that have a value; metrics that have it for the same ones share one set."""
+        numbers = self._values.get(metric.split("@")[0], array("d"))
+        key = (bytes(number == number for number in numbers), within)
+        if key not in self._sets:
+            names = self.values(metric).keys()
+            self._sets[key] = frozenset(names if within is None else within.intersection(names))
+        return self._sets[key]
+
+    def _known(self, kept: Mapping[str, array[float]], metric: str) -> dict[str, float]:
+        numbers = kept.get(metric.split("@")[0], ())
+        return {name: number for name, number in zip(self.records, numbers, strict=False) if number == number}
 
     def video(self, sample: str) -> Path | None:
         """Its video of a sample, where the scores or the run say one is."""
         record = self.records.get(sample)
         if record is not None:
-            return located(record["prediction"], self.folder)
+            return located(record.prediction, self.folder)
         made = self.made.get(sample, {})
-        return self.folder / self.method / made["video"] if made.get("video") else None
+        return MethodFolder.of(self.folder, self.method).root / made["video"] if made.get("video") else None
 
 
 @dataclass
@@ -118,13 +179,17 @@ def load_run(folder: Path) -> Run:
         entries.setdefault(name, Entry(name, name, folder)).rows[row["id"]] = row
     for record in video_records(scores):
         if record["method"] in entries:
-            entries[record["method"]].records[record["video"]] = record
+            entries[record["method"]].add(record)
     if scores != folder:
+        for name in _method_names(about):
+            entries.setdefault(name, Entry(name, name, folder))
         for entry in entries.values():
-            place = folder / entry.method
-            entry.about = read_record(place / "method.json")
-            made = (read_record(path) for path in sorted((place / "samples").glob("*.json")))
-            entry.made = {str(record.get("sample", "")): record for record in made}
+            place = MethodFolder.of(folder, entry.method)
+            entry.about = read_record(place.about())
+            for path in sorted(place.record("x").parent.glob("*.json")):
+                record = read_record(path)
+                entry.made[str(record.get("sample", ""))] = {key: record[key] for key in MADE if key in record}
+            entry.asked = len(_sample_list(about))
     suite = str(about.get("suite") or results["suite"])
     ordered = sorted(entries.values(), key=lambda entry: entry.method)
     return Run(folder, scores, folder.resolve().name, suite, results, about, ordered)
@@ -169,7 +234,7 @@ def _together(suite: str, runs: list[Run]) -> SuiteRuns:
                 media[sample] |= _media_of(about, run.folder)
     for entry in every:
         for sample, record in entry.records.items():
-            if "truth" not in media[sample] and (truth := located(record["truth"], entry.folder)):
+            if "truth" not in media[sample] and (truth := located(record.truth, entry.folder)):
                 media[sample]["truth"] = truth
     return SuiteRuns(suite, runs, every, samples, kinds, media, notices(runs, every))
 
@@ -195,13 +260,12 @@ def notices(runs: Sequence[Run], entries: Sequence[Entry]) -> list[str]:
 
 def other_truths(entries: Sequence[Entry]) -> list[str]:
     """Samples whose ground truth gets another value by the same metric in another run."""
-    known: dict[tuple[str, str], float] = {}
-    differ = set()
-    for entry in entries:
-        for sample, record in entry.records.items():
-            for metric, score in record["scores"].items():
-                value = score.get("reference")
-                if value is not None and known.setdefault((sample, metric), value) != value:
+    differ: set[str] = set()
+    for metric in sorted({metric for entry in entries for metric in entry.rows}):
+        known: dict[str, float] = {}
+        for entry in entries:
+            for sample, value in entry.references(metric).items():
+                if known.setdefault(sample, value) != value:
                     differ.add(sample)
     return sorted(differ)
 
@@ -233,16 +297,19 @@ def read_record(path: Path) -> dict[str, Any]:
     return data
 
 
+def _method_names(about: Mapping[str, Any]) -> list[str]:
+    return [str(m["name"]) for m in about.get("methods") or () if isinstance(m, dict) and "name" in m]
+
+
 def _sample_list(about: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {str(s["id"]): s for s in about.get("samples") or () if isinstance(s, dict) and "id" in s}
 
 
 def _media_of(about: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """The truth, the driving video and the source picture of a sample of `run.json`."""
-    paths = {**about, **(about.get("paths") or {})}
     found = {}
-    for name in ("truth", "driving", "source"):
-        value = paths.get(name)
+    for name, key in (("truth", "truth"), ("driving", "driving"), ("source", "image")):
+        value = about.get(key)
         path = located(value, folder) if isinstance(value, str) else None
         if path is not None:
             found[name] = path

@@ -155,6 +155,7 @@ def _suite_view(
     views = []
     for k, board in enumerate(boards):
         view = board_view(board, colours, published)
+        view["titles"] = {entry.label: entry.title or entry.label for entry in suite.entries}
         view["index"] = first + k
         view["n_shown"] = sum(column["any"] for column in view["columns"])
         view["has_dagger"] = any(column["dagger"] and column["any"] for column in view["columns"])
@@ -185,11 +186,13 @@ def failures(suite: SuiteRuns) -> list[tuple[str, str, str]]:
     """Method, sample and reason of everything that went wrong, in making or in scoring."""
     found = []
     for entry in suite.entries:
+        if entry.about.get("status") == "unavailable":
+            found.append((entry.label, "all samples", f"unavailable: {entry.about.get('reason', '')}"))
         for sample, record in sorted(entry.made.items()):
             if record.get("status") != "ok":
                 found.append((entry.label, sample, f"{record.get('cause') or 'failed'}: {record.get('reason', '')}"))
-        for sample, record in sorted(entry.records.items()):
-            found += [(entry.label, sample, str(fault)) for fault in record["faults"]]
+        for sample, scored in sorted(entry.records.items()):
+            found += [(entry.label, sample, fault) for fault in scored.faults]
     return found
 
 
@@ -221,7 +224,7 @@ def _facts(run: Run) -> str:
     facts += [f"weights {name} {digest[:12]}" for name, digest in sorted(run.results["weights"].items())]
     machine = run.about.get("machine")
     if isinstance(machine, dict):
-        facts += [f"{name} {value}" for name, value in sorted(machine.items()) if isinstance(value, (str, int, float))]
+        facts += [f"{name} {value}" for name, value in sorted(machine.items()) if name != "started"]
     elif isinstance(machine, str):
         facts.append(machine)
     return ", ".join(facts)

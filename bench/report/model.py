@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -111,7 +111,7 @@ def load_report(folders: Sequence[Path]) -> Report:
     for folder in folders:
         results = load_results(folder)
         place = folder if folder.is_dir() else folder.parent
-        runs.append(Run(place, place.resolve().name, results, video_records(place)))
+        runs.append(Run(place, place.resolve().name, results, list(video_records(place))))
     counts: dict[str, int] = {}
     for run in runs:
         for method in {row["method"] for row in run.results["rows"]}:
@@ -137,29 +137,26 @@ def load_report(folders: Sequence[Path]) -> Report:
     return Report(runs, methods, list(lines.values()), unavailable, ", ".join(suites))
 
 
-def video_records(folder: Path) -> list[dict[str, Any]]:
-    """The lines of videos.jsonl; none when the file is gone.
+def video_records(folder: Path) -> Iterator[dict[str, Any]]:
+    """The lines of videos.jsonl, one at a time; none when the file is gone.
 
     Raises:
         InputError: a line is damaged.
     """
     path = folder / "videos.jsonl"
-    try:
-        lines = path.read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    videos = []
-    for number, line in enumerate(lines, 1):
-        try:
-            videos.append(json.loads(line))
-        except ValueError as error:
-            raise InputError(
-                f"line {number} of the per-video records is damaged",
-                path=path,
-                expected=f"JSON of schema {SCHEMA}",
-                hint="run bench evaluate again into this folder",
-            ) from error
-    return videos
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise InputError(
+                    f"line {number} of the per-video records is damaged",
+                    path=path,
+                    expected=f"JSON of schema {SCHEMA}",
+                    hint="run bench evaluate again into this folder",
+                ) from error
 
 
 def published_tables() -> list[dict[str, Any]]:
