@@ -53,6 +53,7 @@ class Profile(str, Enum):
     micro = "micro"
     survey = "survey"
     theval = "theval"
+    theval_fixed = "theval-fixed"
     all = "all"
 
 

@@ -161,6 +161,22 @@ PROFILES: dict[str, Profile] = {
             ),
             closeness=True,
         ),
+        Profile(
+            "theval-fixed",
+            "THEval without what makes its numbers depend on size, rate, gaps and neighbours",
+            "video_mean",
+            (
+                Column("Global aesthetics", "theval_aesthetics_theval"),
+                Column("Mouth quality", "theval_mouth_fixed"),
+                Column("Face quality", "theval_face_fixed"),
+                Column("Lip dynamics", "theval_lip_fixed"),
+                Column("Head motion", "theval_head_fixed", "diversity_lite"),
+                Column("Eyebrow dynamics", "theval_brow_fixed"),
+                Column("Silent lip stability", "theval_silent_fixed", "theval_silent_lite"),
+                Column("Lip-sync", "theval_sync_fixed", "theval_sync_lite"),
+            ),
+            closeness=True,
+        ),
     )
 }
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench.metrics.functional.theval import closeness
+from bench.metrics.functional.theval import closeness, final_score
 from bench.report.model import number
 
 if TYPE_CHECKING:
@@ -52,5 +51,5 @@ def _final(close: Sequence[Cell]) -> Cell:
     if len(values) < len(close):
         why = f"a final score needs all {len(close)} columns, and {len(values)} have a number"
         return replace(plain, value=None, text="–", reason=why)
-    mean = math.fsum(values) / len(values)
+    mean = final_score(values)
     return replace(plain, value=mean, text=number(mean), reason="")

@@ -6,6 +6,8 @@ code; `fixed` makes the number independent of size, aspect, frame rate and gaps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bench.metrics.functional.checks import as_float, choose
@@ -24,6 +26,7 @@ LEFT_CORNERS = (362, 263)
 RIGHT_CORNERS = (33, 133)
 INPUT_SIZE = 256.0
 RATE = 25.0
+N_METRICS = 8
 
 
 def check_mesh(landmarks: object) -> np.ndarray:
@@ -154,3 +157,19 @@ def closeness(value: float, truth: float) -> float:
     if not abs(truth) > 1e-9:
         raise InputError("closeness needs the ground truth's value", expected="a number other than 0", found=str(truth))
     return 1.0 - abs(value - truth) / abs(truth)
+
+
+def final_score(normalised: Sequence[float]) -> float:
+    """THEval's final score: the unweighted mean of the normalised scores of its eight metrics.
+
+    Raises:
+        InputError: not eight finite numbers; there is no final score of fewer.
+
+    Example:
+        >>> round(final_score([0.9464, 0.9760, 0.8784, 0.9913, 0.7548, 0.9997, 0.9316, 0.9980]), 4)  # LivePortrait
+        0.9345
+    """
+    values = np.asarray(normalised, np.float64)
+    if values.shape != (N_METRICS,) or not np.isfinite(values).all():
+        raise InputError("no final score", expected=f"{N_METRICS} normalised scores", found=str(values.tolist()))
+    return float(values.mean())

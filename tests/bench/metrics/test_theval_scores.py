@@ -8,40 +8,27 @@ import numpy as np
 import pytest
 
 from bench.metrics import create_metric
+from bench.metrics.functional.theval import final_score
 from bench.metrics.functional.theval_head import head_motion, head_motion_composite
-from bench.metrics.functional.theval_score import LEADERBOARD, METRICS, TRUTH, final_score, normalised_scores
+from bench.profiles import find_profile, profile_table
+from bench.report.model import published_tables
 from vfa.errors import InputError
 
 
-def test_leaderboard_is_the_published_one() -> None:
+def test_final_score_of_the_published_leaderboard() -> None:
     """The mean of the eight equals the final column in all 17 rows, both rounded to four decimals."""
-    assert len(LEADERBOARD) == 17
-    for name, row in LEADERBOARD.items():
-        assert final_score(row[:8]) == pytest.approx(row[8], abs=1e-4), name
-    finals = [row[8] for row in LEADERBOARD.values()]
-    assert finals == sorted(finals, reverse=True)
-    # Two rows of the published table, copied apart from the module.
-    assert LEADERBOARD["Dimitra"] == (0.9523, 0.8798, 0.7914, 0.7863, 0.1279, 0.6372, 0.8555, 0.9430, 0.7467)
-    assert LEADERBOARD["Wav2Lip"][4:] == (0.1124, 0.3662, 0.6388, 0.8849, 0.6502)
-
-
-def test_normalised_scores() -> None:
-    half = {name: value / 2 for name, value in TRUTH.items()}
-    scores = normalised_scores(half)
-    assert all(scores[name] == pytest.approx(0.5) for name in (*METRICS, "quality", "final"))
-    uneven = {**TRUTH, "lip-sync": 3 * TRUTH["lip-sync"], "mouth quality": 0.0}
-    scores = normalised_scores(uneven)
-    assert (scores["lip-sync"], scores["mouth quality"]) == (pytest.approx(-1.0), 0.0)
-    assert scores["synchronization"] == pytest.approx(0.0)
-    assert scores["quality"] == pytest.approx(2 / 3)
-    # Not the mean of the groups: the eight count alike.
-    assert scores["final"] == pytest.approx((8 - 2 - 1) / 8)
-    with pytest.raises(InputError, match="missing"):
-        normalised_scores({"lip-sync": 1.0})
-    with pytest.raises(InputError, match="no final score"):
-        final_score([0.5] * 7)
-    with pytest.raises(InputError, match="no final score"):
-        final_score([0.5] * 7 + [math.nan])
+    table = next(table for table in published_tables() if table["id"] == "theval")
+    rows = [[float(value) for value in row["values"]] for row in table["rows"]]
+    assert len(rows) == 17
+    for row in rows:
+        assert final_score(row[:8]) == pytest.approx(row[8], abs=1e-4)
+    assert [0.9523, 0.8798, 0.7914, 0.7863, 0.1279, 0.6372, 0.8555, 0.9430, 0.7467] in rows  # Dimitra
+    assert [0.9090, 0.9180, 0.6762, 0.6966, 0.1124, 0.3662, 0.6388, 0.8849, 0.6502] in rows  # Wav2Lip
+    # The eight count alike: not the mean of the three groups (of 3, 3 and 2).
+    assert final_score([1, 1, 1, 0, 0, 0, 0, 0]) == pytest.approx(3 / 8)
+    for bad in ([0.5] * 7, [0.5] * 7 + [math.nan]):
+        with pytest.raises(InputError, match="no final score"):
+            final_score(bad)
 
 
 def test_composite_equals_the_published_lines() -> None:
@@ -101,3 +88,32 @@ def test_qualities_are_means_with_coverage() -> None:
     assert create_metric("theval_face")({"topiq_face_central": values[::2]}) == pytest.approx(0.5)
     assert create_metric("theval_mouth")({"mouth_theval": values * 100}) == pytest.approx(50.0)
     assert create_metric("theval_aesthetics_fixed").id() == "theval_aesthetics_theval"
+
+
+def row_of(method: str, metric: str, value: float | None, truth: float | None) -> dict[str, object]:
+    given = {"value": value, "low": None, "high": None}
+    return {
+        "method": method, "id": metric, "value": value, "pooled": given, "video_mean": given, "reference": truth,
+        "reason": "", "comparable": True, "enough": True, "n_videos": 2, "n_videos_total": 2, "n_missing": 0,
+        "coverage": 1.0, "higher_is_better": True,
+    }  # fmt: skip
+
+
+def test_profile_shows_closeness_and_the_final_score() -> None:
+    profile = find_profile("theval")
+    names = [column.metric for column in profile.columns]
+    truth = [4.6842, 23.835, 0.4425, 1.716603, 18.46757, 0.006777, 0.0263, 0.2528]
+    shares = [1.0, 0.5, 1.5, 2.0, 1.0, 3.0, 1.0, 1.0]
+    rows = [row_of("m", n, s * t, t) for n, s, t in zip(names, shares, truth, strict=True)]
+    table = profile_table(profile, rows)
+    assert table[0][-1].startswith("Final")
+    assert [line[0] for line in table] == ["method", "m", "m, closeness"]
+    assert table[2][1:] == ["1", "0.5", "0.5", "0", "1", "-1", "1", "1", "0.5"]
+    # Without one of the eight there is no final score, and a truth that is not known gives no closeness.
+    rows[4] = row_of("m", names[4], None, None)
+    rows[0] = row_of("m", names[0], 4.0, None)
+    table = profile_table(profile, rows)
+    assert [table[2][i] for i in (1, 5, 9)] == ["–", "–", "–"]
+    fixed = find_profile("theval-fixed")
+    assert [c.label for c in fixed.columns] == [c.label for c in profile.columns] and fixed.closeness
+    assert all(c.metric.endswith("fixed") for c in fixed.columns[1:])
