@@ -166,6 +166,15 @@ def test_a_checkpoint_with_values_that_are_not_finite(tmp_path: Path) -> None:
         read_start(save(tmp_path / LAST, content))
 
 
+def test_a_checkpoint_without_its_optimiser_cannot_be_continued(tmp_path: Path) -> None:
+    content = run_checkpoint()
+    del content["optimizer_states"]
+    path = save(tmp_path / LAST, content)
+    assert read_start(path).step == 3  # its weights can be used
+    with pytest.raises(CheckpointError, match="optimizer_states"):
+        read_run(path)
+
+
 def test_only_a_run_can_be_continued(tmp_path: Path) -> None:
     path = save(tmp_path / "VFA.pt", {"gen": AnimatorNetwork(TINY).state_dict()})
     with pytest.raises(CheckpointError, match="no checkpoint of a training run"):

@@ -157,6 +157,12 @@ def test_gradient_features() -> None:
     torch.testing.assert_close(brighter[2], relative)
 
 
+def test_a_flat_picture_has_gradients_that_are_numbers() -> None:
+    flat = torch.full((1, 3, 16, 16), -1.0, requires_grad=True)
+    build_perceptual("gradients_lite")(flat, torch.zeros(1, 3, 16, 16)).backward()
+    assert flat.grad is not None and torch.isfinite(flat.grad).all()
+
+
 def test_perceptual_loss_prefers_the_sharp_picture() -> None:
     perceptual = build_perceptual("gradients_lite")
     y, x = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")

@@ -130,6 +130,8 @@ def test_the_result_is_a_checkpoint_for_use(whole: Path) -> None:
     assert "psnr" in record["figures"] and record["hours"] > 0 and record["data"].startswith("kinect")
     with safe_open(path, framework="pt") as file:
         assert str(ROOT) not in str(file.metadata())
+    in_place = load_checkpoint(whole / BEST)
+    assert in_place.config == TINY and all(torch.equal(in_place.state[n], v) for n, v in loaded.state.items())
     frame = torch.zeros(1, 4, 16, 16)
     assert VersatileFaceAnimator.from_checkpoint(path).animate(frame, frame).rgbd.shape == (1, 4, 16, 16)
 

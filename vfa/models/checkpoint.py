@@ -24,6 +24,11 @@ SEARCH_ORDER = ("saved_models/VFA/VFA.pt", "saved_models/VFA-small/vfa_small.saf
 HEADER_KEY = "vfa_config"
 NORMALIZATION_KEY = "vfa_normalization"
 RECORD_KEY = "vfa_record"
+RUN_KEY = "vfa"
+"""In the checkpoint of a training run: what is ours beside Lightning's entries."""
+RUN_FORMAT = 1
+AVERAGE = "average."
+"""Prefix of the averaged weights of a training run."""
 NORMALIZATIONS = ("range", "foreground", "skin")
 MOTION_ENTRY = "motion_enc.whole.0.0.weight"
 SHOWN = 4
@@ -72,7 +77,8 @@ def load_checkpoint(
     """Read a checkpoint safely and completely.
 
     Args:
-        path: ``.pt`` (published layout, or a bare state dict) or ``.safetensors``; told apart by content.
+        path: ``.pt`` (published layout, or a bare state dict), ``.safetensors``, or the ``.ckpt`` of a training run,
+            whose averaged weights are taken; told apart by content.
         sha256: what the file must hash to; without it, a file ``<path>.sha256`` is obeyed where there is one.
         student: makes the entries ``student_dec.*`` where the file has none of them, because it was saved before
             distillation; training starts from such files.
@@ -85,8 +91,12 @@ def load_checkpoint(
     kind = file_kind(path)
     check_hash(path, sha256)
     if kind == "torch":
-        return check_state(_with_student(_read_torch(path), student), path=path)
-    raw, config, normalization, record = _read_safetensors(path)
+        content = read_torch(path)
+        if not (isinstance(content, Mapping) and isinstance(content.get(RUN_KEY), Mapping)):
+            return check_state(_with_student(_published(content, path), student), path=path)
+        raw, config, normalization, record = _of_run(content, path)
+    else:
+        raw, config, normalization, record = _read_safetensors(path)
     checked = check_state(_with_student(raw, student), config=config, path=path)
     return replace(checked, normalization=normalization, record=record)
 
@@ -230,11 +240,32 @@ def _bare(state: Mapping[str, Tensor], name: str) -> Tensor:
     return state[name] if name in state else state[f"module.{name}"]
 
 
-def _read_torch(path: Path) -> Mapping[str, Any]:
+Parts = tuple[Mapping[str, Any], AnimatorConfig | None, str, Mapping[str, Any]]
+"""State, configuration, normalisation, record."""
+
+
+def _of_run(content: Mapping[str, Any], path: Path) -> Parts:
+    """The averaged weights of a training run, see `vfa.training.checkpointing`."""
+    record = content[RUN_KEY]
+    if record.get("format") != RUN_FORMAT:
+        found = str(record.get("format"))[:40]
+        raise CheckpointError("the checkpoint is of another version", path=path, expected=f"{RUN_FORMAT}", found=found)
+    try:
+        for name, kind in (("stage", str), ("step", int)):
+            if not isinstance(record[name], kind):
+                raise TypeError(name)
+        weights = {n.removeprefix(AVERAGE): v for n, v in content["state_dict"].items() if n.startswith(AVERAGE)}
+        return weights, AnimatorConfig.from_dict(record["config"]), str(record["normalization"]), record
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise CheckpointError(
+            "the checkpoint of the run lacks something", path=path, found=f"no {error}", hint="train anew"
+        ) from error
+
+
+def _published(content: Any, path: Path) -> Mapping[str, Any]:
     """The published layout: ``gen`` holds the weights; optimisers and the training arguments lie beside it."""
     import torch
 
-    content = read_torch(path)
     state = content.get("gen", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise CheckpointError(
@@ -247,7 +278,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     return state
 
 
-def _read_safetensors(path: Path) -> tuple[Mapping[str, Any], AnimatorConfig | None, str, Mapping[str, Any]]:
+def _read_safetensors(path: Path) -> Parts:
     from safetensors import SafetensorError, safe_open
 
     try:

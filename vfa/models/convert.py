@@ -13,7 +13,7 @@ from vfa.errors import VFAError
 
 
 def convert(source: Path, target: Path, half: bool = typer.Option(False, help="store float16")) -> None:
-    """Write SOURCE (.pt or .safetensors) as TARGET.safetensors."""
+    """Write SOURCE (.pt, .safetensors, or the .ckpt of a training run) as TARGET.safetensors."""
     from vfa.models.checkpoint import load_checkpoint, save_checkpoint
 
     try:
@@ -22,7 +22,8 @@ def convert(source: Path, target: Path, half: bool = typer.Option(False, help="s
             name: value.half() if half and value.is_floating_point() else value
             for name, value in checkpoint.state.items()
         }
-        save_checkpoint(state, checkpoint.config, target, normalization=checkpoint.normalization)
+        record = {name: value for name, value in checkpoint.record.items() if name not in ("config", "normalization")}
+        save_checkpoint(state, checkpoint.config, target, normalization=checkpoint.normalization, record=record)
     except VFAError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.exit_code) from error

@@ -15,17 +15,12 @@ from torch import Tensor
 
 from vfa.errors import AssetError, CheckpointError, VFAError
 from vfa.media.atomic import discard, temporary_path
-from vfa.models.checkpoint import check_state, load_checkpoint, save_checkpoint
+from vfa.models.checkpoint import RUN_KEY, load_checkpoint, save_checkpoint
 from vfa.models.checkpoint_files import file_kind, read_torch
 from vfa.models.config import AnimatorConfig
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 EXPORT = "animator.safetensors"
-ENTRY = "vfa"
-"""Of a checkpoint of a run: what is ours beside what Lightning keeps."""
-FORMAT = 1
-AVERAGE = "average."
-"""Prefix of the averaged weights in the module's state dict."""
 
 
 class AtomicIO(CheckpointIO):
@@ -88,11 +83,16 @@ def read_run(path: Path) -> dict[str, Any]:
         AssetError: there is no such file.
         CheckpointError: it is damaged, or no checkpoint of a run.
     """
-    content = _read_if_run(path)
-    if content is None:
+    if not path.is_file():
+        raise _missing(path)
+    content = read_torch(path) if file_kind(path) == "torch" else None
+    if not isinstance(content, dict) or RUN_KEY not in content:
         raise CheckpointError(
             "this is no checkpoint of a training run", path=path, expected=f"a {LAST} or {BEST} written by train.py"
         )
+    missing = [name for name in ("state_dict", "optimizer_states", "loops") if name not in content]
+    if missing:
+        raise CheckpointError("the checkpoint of the run lacks something", path=path, found=f"no {', '.join(missing)}")
     return content
 
 
@@ -107,7 +107,7 @@ class Start:
         normalization: of its frames.
         stage: of the run that wrote it; empty for weights alone.
         step: steps that run had done.
-        record: of its making, see `vfa.models.checkpoint.Checkpoint`; for a run, its entry `ENTRY`.
+        record: of its making, see `vfa.models.checkpoint.Checkpoint`; for a run, its entry `RUN_KEY`.
     """
 
     path: Path
@@ -130,22 +130,13 @@ def read_start(path: Path, student: Callable[[], Mapping[str, Tensor]] | None = 
         AssetError: there is no such file.
         CheckpointError: it is damaged, or of no animator.
     """
-    content = _read_if_run(path)
-    if content is None:
-        loaded = load_checkpoint(path, student=student)
-        return Start(path, loaded.config, loaded.state, loaded.normalization, record=loaded.record)
-    ours = content[ENTRY]
-    weights = {
-        name.removeprefix(AVERAGE): value for name, value in content["state_dict"].items() if name.startswith(AVERAGE)
-    }
-    try:
-        config = AnimatorConfig.from_dict(ours["config"])
-        checked = check_state(weights, config=config, path=path)
-        return Start(path, config, checked.state, ours["normalization"], ours["stage"], int(ours["step"]), ours)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            "the checkpoint of the run lacks something", path=path, found=f"no {error}", hint="train anew"
-        ) from error
+    if not path.is_file():
+        raise _missing(path)
+    loaded = load_checkpoint(path, student=student)
+    record = loaded.record
+    is_run = bool(record) and file_kind(path) == "torch"  # published files of torch have no record
+    stage, step = (str(record["stage"]), int(record["step"])) if is_run else ("", 0)
+    return Start(path, loaded.config, loaded.state, loaded.normalization, stage, step, record)
 
 
 def export(path: Path, target: Path, *, half: bool = False) -> Start:
@@ -167,23 +158,5 @@ def export(path: Path, target: Path, *, half: bool = False) -> Start:
     return start
 
 
-def _read_if_run(path: Path) -> dict[str, Any] | None:
-    """The checkpoint of a run, or None where the file is something else that may hold weights."""
-    if not path.is_file():
-        raise AssetError("no such checkpoint", path=path, hint="leave --resume_ckpt out to train from the beginning")
-    if file_kind(path) != "torch":
-        return None
-    content = read_torch(path)
-    if not isinstance(content, dict) or not isinstance(content.get(ENTRY), dict):
-        return None
-    if content[ENTRY].get("format") != FORMAT:
-        raise CheckpointError(
-            "the checkpoint is of another version",
-            path=path,
-            expected=f"format {FORMAT}",
-            found=str(content[ENTRY].get("format"))[:40],
-        )
-    missing = [name for name in ("state_dict", "optimizer_states", "loops") if name not in content]
-    if missing:
-        raise CheckpointError("the checkpoint of the run lacks something", path=path, found=f"no {', '.join(missing)}")
-    return content
+def _missing(path: Path) -> AssetError:
+    return AssetError("no such checkpoint", path=path, hint="leave --resume_ckpt out to train from the beginning")

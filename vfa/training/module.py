@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from vfa.models.checkpoint import RUN_FORMAT, RUN_KEY
 from vfa.models.network import AnimatorNetwork
 from vfa.training.averaging import Average
-from vfa.training.checkpointing import ENTRY, FORMAT
 from vfa.training.schedule import Schedule
 from vfa.training.stages import Stage
 
@@ -81,7 +81,8 @@ class TrainingModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the record, with the step and the hours so far."""
         hours = self._hours + (time.monotonic() - self._began) / 3600
-        checkpoint[ENTRY] = {**self.record, "format": FORMAT, "step": self.trainer.global_step, "hours": hours}
+        now = {"format": RUN_FORMAT, "step": self.trainer.global_step, "hours": hours}
+        checkpoint[RUN_KEY] = {**self.record, **now}
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:

@@ -117,7 +117,7 @@ def gradient_features(pictures: Tensor) -> list[Tensor]:
 
     Returns:
         Colour [B, 3, H, W]; differences of brightness along x, y and both diagonals over two pixels [B, 4, H, W];
-        brightness less its 5x5 mean over its 5x5 deviation plus 0.1 [B, 1, H, W].
+        brightness less its 5x5 mean, over the root of its 5x5 variance plus 0.01 [B, 1, H, W].
     """
     gray = pictures.mean(1, keepdim=True)
     around = F.pad(gray, (1, 1, 1, 1), mode="replicate")
@@ -128,7 +128,7 @@ def gradient_features(pictures: Tensor) -> list[Tensor]:
     edges = [shifted(x, y) - shifted(-x, -y) for x, y in ((1, 0), (0, 1), (1, 1), (1, -1))]
     mean = F.avg_pool2d(gray, 5, 1, 2, count_include_pad=False)
     variance = F.avg_pool2d((gray - mean).square(), 5, 1, 2, count_include_pad=False)
-    return [pictures, torch.cat(edges, 1), (gray - mean) / (variance.sqrt() + 0.1)]
+    return [pictures, torch.cat(edges, 1), (gray - mean) * (variance + 0.01).rsqrt()]
 
 
 @dataclass(frozen=True)

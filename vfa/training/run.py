@@ -84,8 +84,11 @@ def train(options: RunOptions) -> Outcome:
             _introduce(options, stage, module, start, resumed)
         if first < options.iterations:
             trainer = build_trainer(options, [watch, keeper, trace], first)
-            with _quiet():
-                trainer.fit(module, datamodule=data, ckpt_path=start.path if start and resumed else None)
+            try:
+                with _quiet():
+                    trainer.fit(module, datamodule=data, ckpt_path=start.path if start and resumed else None)
+            finally:
+                watch.release()
             first = trainer.global_step
         exported = None
         if first >= options.iterations and leads:

@@ -39,13 +39,13 @@ class Watch(pl.Callback):
     def __init__(self, last_good: Path | None = None) -> None:
         self.signal, self.ended, self.last_good = "", 0.0, last_good
         self._received = 0
-        self._before: dict[int, Any] = {}
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the signals over (from Lightning, which would end the processes one by one)."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._note)
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._received and number == signal.SIGINT:
@@ -86,11 +86,12 @@ class Watch(pl.Callback):
             hint=f"a smaller --lr, or --clip 1; the last good checkpoint is {self.last_good or 'none yet'}",
         )
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Gives the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
+    def release(self) -> None:
+        """Gives the signals back to whom they belonged when this was made; Lightning keeps some."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._before.items():
+                if handler is not None:
+                    signal.signal(number, handler)
 
 
 def identify(batch: dict[str, Any]) -> str:
