@@ -23,7 +23,7 @@ from vfa.models.checkpoint import load_checkpoint, save_checkpoint
 from vfa.models.network import AnimatorNetwork
 from vfa.training.checkpointing import BEST, LAST, read_run, read_start
 from vfa.training.options import RunOptions
-from vfa.training.run import Outcome, train
+from vfa.training.run import Outcome, leading, train
 from vfa.training.tracing import LOSSES, SPEED, VALIDATION, Table, read_table
 from vfa.training.watching import DivergedError, Watch
 
@@ -339,6 +339,28 @@ def test_mixed_data_sets(faces: Path, tmp_path: Path) -> None:
     mixed = options(faces, tmp_path, dataset=(f"kinect={faces}@3", f"kinect={other}@1"), iterations=4)
     record = load_checkpoint(train(mixed).exported).record  # type: ignore[arg-type]
     assert "(75%)" in record["data"] and "(25%)" in record["data"]
+
+
+def test_half_precision(faces: Path, tmp_path: Path) -> None:
+    outcome = train(options(faces, tmp_path, iterations=2, precision="bf16-mixed", half=True))
+    with safe_open(outcome.exported, framework="pt") as file:
+        assert file.get_tensor("enc.fc.0.weight").dtype == torch.float16
+    assert all(value.dtype == torch.float32 for value in weights(tmp_path / "r").values())
+    assert np.isfinite(list(outcome.figures.values())).all()
+
+
+@pytest.mark.parametrize(
+    ("environment", "leads"),
+    [({}, True), ({"LOCAL_RANK": "1"}, False), ({"LOCAL_RANK": "0", "NODE_RANK": "1"}, False),
+     ({"LOCAL_RANK": "0", "RANK": "4"}, False), ({"SLURM_PROCID": "0", "LOCAL_RANK": "0"}, True),
+     ({"SLURM_PROCID": "3"}, False)],
+)  # fmt: skip
+def test_one_process_leads(environment: dict[str, str], leads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert leading() == leads
 
 
 def test_options_that_changed_are_told(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from vfa.errors import InputError
+
+if TYPE_CHECKING:
+    import click
 
 
 def read_config(context: click.Context, path: Path | None) -> Path | None:
