@@ -63,6 +63,7 @@ class GroupStream:
         size: side of the pictures, pixels.
         frames: pictures in a group, at least 2.
         pairs: pairs with exact flow in a group; 0 leaves the flow out.
+        at_rest: the first picture is about neutral and from the front, as avatars are, and the source of all pairs.
         supersampled: share of groups whose pictures are smoothed by 2x2 samples a pixel, at twice the cost.
     """
 
@@ -70,10 +71,11 @@ class GroupStream:
     size: int = 128
     frames: int = 8
     pairs: int = 8
+    at_rest: bool = False
     supersampled: float = 0.3
 
     def __post_init__(self) -> None:
-        most = self.frames * (self.frames - 1)
+        most = (self.frames - 1) * (1 if self.at_rest else self.frames)
         if self.frames < 2 or not 0 <= self.pairs <= most:
             raise InputError("a group needs two frames and no more pairs than there are", expected=f"0 to {most} pairs",
                              found=f"{self.pairs} of {self.frames} frames")  # fmt: skip
@@ -118,9 +120,10 @@ class GroupStream:
         translation, gaze = play.translation[chosen].copy(), play.gaze[chosen].copy()
         for frame in range(self.frames):
             choice = rng.uniform()
-            if frame == 0 and choice < 0.4:  # how most avatars look
-                expression[frame], gaze[frame] = 0, 0
-                euler[frame] = rng.normal(0, 0.03, 3)
+            if frame == 0 and (self.at_rest or choice < 0.4):
+                expression[frame] = 0.25 * random_expression(rng) * (choice > 0.7)
+                gaze[frame] = 0
+                euler[frame], translation[frame] = rng.normal(0, 0.04, 3), 0
             elif choice < 0.55 or frame == 1:
                 expression[frame] = random_expression(rng)
                 gaze[frame] = rng.normal(0, [0.15, 0.1])
@@ -130,7 +133,8 @@ class GroupStream:
         return Scene(person, play, camera, draw_light(rng), Fraction(30))
 
     def _pairs(self, rng: np.random.Generator) -> np.ndarray:
-        every = np.array([(a, b) for a in range(self.frames) for b in range(self.frames) if a != b])
+        sources = range(1 if self.at_rest else self.frames)
+        every = np.array([(a, b) for a in sources for b in range(self.frames) if a != b])
         # Frame 0 is neutral more often than not and so the likeliest source.
         weight = np.where(every[:, 0] == 0, 3.0, 1.0)
         chosen = rng.choice(len(every), self.pairs, replace=False, p=weight / weight.sum())

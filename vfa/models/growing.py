@@ -21,8 +21,8 @@ _BLOCK = re.compile(r"^enc\.net_app\.convs\.(\d+)\.(.*)$")
 def grow(state: Mapping[str, Tensor], config: AnimatorConfig) -> AnimatorNetwork:
     """A network of twice the frame size whose coarser levels are those of `state`.
 
-    Its encoder's first layers and its generator's last level are freshly drawn; so is a motion encoder of its own,
-    whose layers depend on the size of the frames.
+    Its encoder's first layers and its generator's last level are freshly drawn. A motion encoder of its own looks at
+    the same windows of the larger frames, and is kept.
 
     Args:
         state: of the small network.
@@ -39,8 +39,6 @@ def grow(state: Mapping[str, Tensor], config: AnimatorConfig) -> AnimatorNetwork
         if block:
             # Block k of the large encoder sees what block k - 1 of the small one saw; 0 and 1 are new.
             origin = f"enc.net_app.convs.{int(block[1]) - 1}.{block[2]}" if int(block[1]) >= 2 else ""
-        if name.startswith("motion_enc."):
-            origin = ""
         if origin in state:
             if state[origin].shape != value.shape:
                 raise InputError(f"{name} does not fit the larger network", expected=str(list(value.shape)),

@@ -98,6 +98,7 @@ class RunDataModule(pl.LightningDataModule):
             num_workers=workers,
             worker_init_fn=_one_thread,
             prefetch_factor=4 if workers else None,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
 
 

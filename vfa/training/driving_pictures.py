@@ -12,8 +12,10 @@ from numba import njit
 FACE, HEAD, EYE, MOUTH = 1, 2, 3, 4
 """Kinds of pixels, see `dataset.stream`; 0 is the background, 5 and 6 are skin of the face."""
 NO_DEPTH, SENSOR, CUT, LANDMARKS = range(4)
-SHARES = (0.2, 0.15, 0.25, 0.4)
+SHARES = (0.15, 0.1, 0.25, 0.5)
 """How often each kind of depth is drawn."""
+EDGED = 0.3
+"""How often the frame ends close to the face."""
 CELLS = 9
 """Cells of the uneven light and of a busy background, per side."""
 
@@ -59,7 +61,24 @@ def driving_picture(
     _expose(out, np.float32(rng.uniform(0, 0.22) ** 2), int(rng.integers(1, 2**31)))
     recorded = int(rng.choice(4, p=SHARES)) if recorded is None else recorded
     out[3] = recorded_depth(depth, kind, rng, recorded)
+    if rng.uniform() < EDGED:
+        _edge(out, recorded == LANDMARKS, kind, rng)
     return out
+
+
+def _edge(picture: np.ndarray, depth_stays: bool, kind: np.ndarray, rng: np.random.Generator) -> None:
+    """Black beyond the edges of a frame that ends close to the face, in place; landmarks know the face beyond it."""
+    face = (kind != 0) & (kind != HEAD)
+    face_rows, face_columns = (np.flatnonzero(face.any(axis=axis)) for axis in (1, 0))
+    if not face_rows.size:
+        return
+    size = picture.shape[1]
+    slack = rng.uniform(-0.06, 0.3, 4) * size  # how much of the picture is left beyond each side of the face
+    top, bottom = int(max(face_rows[0] - slack[0], 0)), int(min(face_rows[-1] + slack[1], size - 1))
+    left, right = int(max(face_columns[0] - slack[2], 0)), int(min(face_columns[-1] + slack[3], size - 1))
+    inside = np.zeros((size, size), bool)
+    inside[top : bottom + 1, left : right + 1] = True
+    picture[: 3 if depth_stays else 4, ~inside] = -1
 
 
 def recorded_depth(depth: np.ndarray, kind: np.ndarray, rng: np.random.Generator, recorded: int) -> np.ndarray:
@@ -71,7 +90,7 @@ def recorded_depth(depth: np.ndarray, kind: np.ndarray, rng: np.random.Generator
     opened = (kind == EYE) | (kind == MOUTH)
     filled = depth.astype(np.float32)
     if recorded == LANDMARKS:
-        kept &= kind != HEAD
+        kept &= _oval(kept & (kind != HEAD))
         filled = _smoothed(filled, kept)
     if recorded != SENSOR:
         sloppy = rng.uniform()
@@ -90,6 +109,16 @@ def recorded_depth(depth: np.ndarray, kind: np.ndarray, rng: np.random.Generator
     grain = 0.01 * rng.standard_normal(values.shape, np.float32)
     out[kept] = np.clip((values - np.float32(low)) * np.float32(2 / (high - low)) - 1 + grain, -1, 1)
     return out
+
+
+def _oval(face: np.ndarray) -> np.ndarray:
+    """A face's pixels without the corners of its box, as the outermost landmarks run."""
+    rows, columns = np.flatnonzero(face.any(axis=1)), np.flatnonzero(face.any(axis=0))
+    if not rows.size:
+        return face
+    y = (np.arange(face.shape[0]) - (rows[0] + rows[-1]) / 2) / max((rows[-1] - rows[0] + 1) / 2, 1)
+    x = (np.arange(face.shape[1]) - (columns[0] + columns[-1]) / 2) / max((columns[-1] - columns[0] + 1) / 2, 1)
+    return face & (np.abs(y)[:, None] ** 2.6 + np.abs(x)[None] ** 2.6 <= 1)
 
 
 def _grown(mask: np.ndarray) -> np.ndarray:

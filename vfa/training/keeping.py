@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from vfa.training.module import TrainingModule
 from vfa.training.sheets import write_sheet
 from vfa.training.tracing import Trace
 from vfa.training.watching import DivergedError, Watch
+
+KEPT_BYTES = 2**30
+"""Validation batches up to this size stay in memory: rendering or decoding them again would cost more."""
 
 
 class Keeper(pl.Callback):
@@ -38,8 +42,7 @@ class Keeper(pl.Callback):
         self.save_every, self.display_every = save_every, display_every
         self.best: float | None = None
         self.best_step = 0
-        self._loader: Any = None
-        self._shown: dict[str, Any] | None = None
+        self._loader: Iterable[dict[str, Any]] | None = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -96,15 +99,18 @@ class Keeper(pl.Callback):
     def _sheet(self, trainer: pl.Trainer, module: TrainingModule, step: int) -> None:
         if not trainer.is_global_zero:
             return
-        if self._shown is None:
-            self._shown = next(iter(self._batches(trainer)))
+        shown = next(iter(self._batches(trainer)))
         with torch.no_grad(), trainer.precision_plugin.forward_context():
-            picture = module.stage.sheet(module.average, _to_device(trainer, module, self._shown))
+            picture = module.stage.sheet(module.average, _to_device(trainer, module, shown))
         write_sheet(self.folder / "sheets" / f"{step:07d}.png", picture)
 
-    def _batches(self, trainer: pl.Trainer) -> Any:
+    def _batches(self, trainer: pl.Trainer) -> Iterable[dict[str, Any]]:
+        """The validation batches of this process, kept where they fit."""
         if self._loader is None:
-            self._loader = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+            loader = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+            first = next(iter(loader), {})
+            size = len(loader) * sum(value.nbytes for value in first.values() if isinstance(value, Tensor))
+            self._loader = list(loader) if size <= KEPT_BYTES else loader
         return self._loader
 
     def state_dict(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def depth_picture(depth: Tensor) -> Tensor:
 
 
 def flow_picture(displacement: Tensor, reach: float = 0.25) -> Tensor:
-    """Displacement [B, 2, H, W] as colour: hue is the direction (right red, down green-yellow), strength the length.
+    """Displacement [B, 2, H, W] as colour: hue is the direction (right red, down yellow-green), strength the length.
 
     Args:
         displacement: x and y in units of half a picture.
@@ -74,20 +74,20 @@ def sheet(columns: Mapping[str, Tensor], rows: int = ROWS, side: int | None = No
             top = TITLE + row * (side + GAP)
             paper[top : top + side, left : left + side] = values[row]
         letters = _written(title)[:, :side]
-        paper[2 : 2 + letters.shape[0], left : left + letters.shape[1]][letters] = _INK
+        paper[1 : 1 + letters.shape[0], left : left + letters.shape[1]][letters] = _INK
     return paper
 
 
 @lru_cache(maxsize=64)
 def _written(text: str) -> np.ndarray:
-    """Text as bool [11, width]."""
+    """Text as bool [12, width]."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default()
     box = font.getbbox(text)
-    canvas = Image.new("L", (max(1, int(box[2])), 11), 0)
-    ImageDraw.Draw(canvas).text((0, -2), text, fill=255, font=font)
-    return np.asarray(canvas) > 127
+    canvas = Image.new("L", (max(1, int(box[2])) + 2, 12), 0)
+    ImageDraw.Draw(canvas).text((1, 0), text, fill=255, font=font)
+    return np.asarray(canvas) > 80
 
 
 def write_sheet(path: Path, picture: np.ndarray) -> None:

@@ -103,7 +103,7 @@ class AnimatorStage(Stage):
         generated = network.dec(*network.latent(rows["source"], rows["driving"]))
         columns = {
             "source": sheets.color_picture(rows["source"]),
-            "driving (truth)": sheets.color_picture(rows["driving"]),
+            "driving": sheets.color_picture(rows["driving"]),
             "output": sheets.color_picture(generated.rgbd),
         }
         if rows["driving"].shape[1] == 4:

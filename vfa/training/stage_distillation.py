@@ -103,7 +103,7 @@ class DistillationStage(Stage):
         still = sampling_grid(student.flow.new_zeros(student.flow.shape))
         columns = {
             "source": sheets.color_picture(rows["source"]),
-            "driving (truth)": sheets.color_picture(rows["driving"]),
+            "driving": sheets.color_picture(rows["driving"]),
             "teacher": sheets.color_picture(teacher),
             "output": sheets.color_picture(student.inpainted),
             "warped": sheets.color_picture(student.warped),

@@ -33,6 +33,7 @@ class SyntheticSource:
         convention: of the normalisation; only "range" and "skin", whose colours are alike, are made here.
         frames: pictures of each person.
         pairs: pairs with exact truth of each person; 0 gives single pictures for a stage that needs no more.
+        at_rest: all sources are about neutral and seen from the front, as avatars are.
         reuse: how often each of a group's pairs or pictures is drawn. Every worker renders for itself, so reuse pays
             with few workers.
         test_people: people for validation.
@@ -43,6 +44,7 @@ class SyntheticSource:
     convention: str = "range"
     frames: int = 8
     pairs: int = 6
+    at_rest: bool = False
     reuse: int = 1
     test_people: int = 24
 
@@ -70,7 +72,7 @@ class SyntheticSource:
         from dataset.stream import GroupStream
 
         seed = self.seed + (TEST_SEED if split == "test" else 0)
-        return GroupStream(seed=seed, size=self.size, frames=self.frames, pairs=self.pairs)
+        return GroupStream(seed=seed, size=self.size, frames=self.frames, pairs=self.pairs, at_rest=self.at_rest)
 
 
 class SyntheticItems(Dataset[dict[str, Any]]):
@@ -81,6 +83,7 @@ class SyntheticItems(Dataset[dict[str, Any]]):
 
     Args:
         stream: of groups.
+        at_rest: all sources are about neutral and seen from the front, as avatars are.
         reuse: how often each of a group's items is drawn.
     """
 
