@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow check benchmark clean
+.PHONY: setup demo test test-slow check benchmark fidelity clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,10 @@ check: setup
 
 benchmark: setup
 	$(BIN)/python -m tests.performance
+
+# How good an animation is: docs/fidelity.md. OPTIONS="--quick --out build" for a small try.
+fidelity: setup
+	$(BIN)/python -m tests.performance.fidelity $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -78,25 +78,25 @@ class ExactFlow:
 
     def animate_motion(self, weights: Tensor) -> SimpleNamespace:
         """Frames by their numbers `[N, 1]`: `flow` `[N, 2, S, S]`, `rgbd` `[N, 4, S, S]`, colours left at 0, and
-        `mask` `[N, 1, S, S]`, 1 where the flow is known."""
+        `mask` `[N, 1, S, S]`, 1 where the source at rest shows what is there."""
         import torch
 
         made = [self.frame(round(float(number))) for number in weights[:, 0]]
-        flow = torch.from_numpy(np.stack([flow for flow, _ in made]))
+        flow = torch.from_numpy(np.stack([flow for flow, _, _ in made]))
         rgbd = torch.zeros(len(made), 4, SIZE, SIZE)
-        rgbd[:, 3] = torch.from_numpy(np.stack([depth for _, depth in made]))
-        known = (flow < NOWHERE).all(1, keepdim=True).float()
-        return SimpleNamespace(flow=flow, rgbd=rgbd, mask=known)
+        rgbd[:, 3] = torch.from_numpy(np.stack([depth for _, depth, _ in made]))
+        mask = torch.from_numpy(np.stack([seen for _, _, seen in made])[:, None])
+        return SimpleNamespace(flow=flow, rgbd=rgbd, mask=mask)
 
-    def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Backward flow float32 `[2, S, S]` in [-1, 1] and depth float32 `[S, S]` in [-1, 1] of a frame."""
+    def frame(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Backward flow float32 `[2, S, S]` and depth `[S, S]`, in [-1, 1], and visibility `[S, S]` of a frame."""
         from dataset.truth import correspondence
 
         moved = self._frame(self._scene.vertices(number))
-        shift, _ = correspondence(self.camera, self._rest, moved)
+        shift, visible = correspondence(self.camera, self._rest, moved)
         rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
         place = np.stack([columns, rows]) + shift.transpose(2, 0, 1)
         flow = np.where(np.isfinite(place), place / (SIZE / 2) - 1, NOWHERE).astype(np.float32)
         near, far = self.source_frame.near, self.source_frame.far
         depth = (moved[1].depth - near) / (far - near) * 2 - 1
-        return flow, np.where(np.isfinite(depth), depth, -1.0).astype(np.float32)
+        return flow, np.where(np.isfinite(depth), depth, -1.0).astype(np.float32), visible.astype(np.float32)

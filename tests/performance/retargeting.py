@@ -8,6 +8,7 @@ All lengths are over the distance of the outer eye corners of the same frame; ya
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ from vfa.face.landmarks import FaceLandmarker
 from vfa.media import open_clip
 
 
-def landmarks(path: Path) -> np.ndarray:
-    """Landmarks float64 `[T, 478, 3]` of a movie in pixels, NaN where no face is found."""
+def landmarks(path: Path, frames: int | None = None) -> np.ndarray:
+    """Landmarks float64 `[T, 478, 3]` of a movie (or its first frames) in pixels, NaN where no face is found."""
     out = []
     with FaceLandmarker() as landmarker, open_clip(path, with_depth=False) as clip:
-        for frame in clip:
+        for frame in islice(clip, frames):
             found = landmarker.detect(frame.color)
             out.append(np.full((478, 3), np.nan) if found is None else found.points.astype(np.float64))
     return np.stack(out)
