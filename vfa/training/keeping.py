@@ -108,7 +108,7 @@ class Keeper(pl.Callback):
         """The validation batches of this process, kept where they fit."""
         if self._loader is None:
             loader = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
-            first = next(iter(loader), {})
+            first: dict[str, Any] = next(iter(loader), {})
             size = len(loader) * sum(value.nbytes for value in first.values() if isinstance(value, Tensor))
             self._loader = list(loader) if size <= KEPT_BYTES else loader
         return self._loader
