@@ -25,7 +25,7 @@ class ArcFaceAligned(NetworkExtractor):
     provides = ("arcface",)
     weights = ("arcface",)
     widths = {"arcface": 512}
-    cost = 250.0
+    cost = 270.0
 
     def prepare(self, chunk: Chunk, row: int) -> Tensor | None:
         return aligned_input(chunk["frames"][row], chunk["landmarks68"][row])
@@ -85,7 +85,7 @@ class Emotion(NetworkExtractor):
     weights = ("emonet_8",)
     widths = {"emotion": 2, "emotion_feature": 128}
     batch = 4
-    cost = 350.0
+    cost = 500.0
 
     def prepare(self, chunk: Chunk, row: int) -> Tensor | None:
         from bench.networks.emonet import emonet_input
@@ -122,7 +122,7 @@ class HeadPose(NetworkExtractor):
     provides = ("hopenet_pose", "hopenet_feature")
     weights = ("hopenet",)
     widths = {"hopenet_pose": 3, "hopenet_feature": 2048}
-    cost = 90.0
+    cost = 130.0
 
     def prepare(self, chunk: Chunk, row: int) -> Tensor | None:
         from bench.networks.hopenet import hopenet_input
@@ -156,7 +156,7 @@ class FaceShape(NetworkExtractor):
     provides = ("deep3d",)
     weights = ("deep3d", "deep3d_landmarks")
     widths = {"deep3d": 257}
-    cost = 90.0
+    cost = 130.0
 
     def start(self, info: VideoInfo) -> None:
         from bench.networks.facerecon_align import load_standard_points

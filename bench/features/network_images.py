@@ -27,7 +27,7 @@ class InceptionFeatures(NetworkExtractor):
 
     network = "fid_inception"
     weights = ("fid_inception",)
-    cost = 90.0
+    cost = 200.0
 
     def infer(self, inputs: Tensor) -> Mapping[str, Tensor]:
         return {self.provides[0]: self._network.forward_normalized(inputs)["features"]}
@@ -149,7 +149,7 @@ class DinoEmbedding(NetworkExtractor):
     provides = ("dino",)
     weights = ("dino",)
     widths = {"dino": 768}
-    cost = 250.0
+    cost = 500.0
 
     def prepare(self, chunk: Chunk, row: int) -> Tensor:
         from bench.networks.vit_input import dino_input
@@ -169,7 +169,7 @@ class ClipEmbedding(NetworkExtractor):
     provides = ("clip_b32",)
     weights = ("clip_b32",)
     widths = {"clip_b32": 512}
-    cost = 60.0
+    cost = 135.0
 
     def prepare(self, chunk: Chunk, row: int) -> Tensor:
         from bench.networks.vit_input import clip_input
@@ -189,7 +189,7 @@ class AestheticScore(NetworkExtractor):
     provides = ("aesthetic",)
     weights = ("clip_l14", "laion")
     widths = {"aesthetic": 1}
-    cost = 900.0
+    cost = 2300.0
     _head: Any = None
 
     def start(self, info: VideoInfo) -> None:
@@ -217,7 +217,7 @@ class TechnicalQuality(NetworkExtractor):
     weights = ("musiq_spaq",)
     widths = {"musiq_spaq": 1}
     batch = 4
-    cost = 600.0
+    cost = 550.0
 
     def prepare(self, chunk: Chunk, row: int) -> Tensor:
         from bench.networks.vit_input import musiq_input

@@ -136,7 +136,7 @@ class RaftFlow(Extractor):
     name = "raft_flow"
     provides = ("raft_flow", "raft_size")
     weights = ("raft",)
-    cost = 400.0
+    cost = 460.0
 
     def start(self, info: VideoInfo) -> None:
         from bench.metrics.functional.vbench import sampling_interval
@@ -181,7 +181,7 @@ class InterpolatedFrames(Extractor):
     name = "amt"
     provides = ("amt_error",)
     weights = ("amt_s",)
-    cost = 400.0
+    cost = 160.0
 
     def start(self, info: VideoInfo) -> None:
         _large_enough(info, "AMT")
