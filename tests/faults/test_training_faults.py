@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,43 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert str(tmp_path / "exps") in attempt(tmp_path, f"kinect={data}")
 
 
-def test_two_runs_in_one_folder(tmp_path: Path) -> None:
-    import fcntl
+HOLDER = """
+import fcntl, sys
+lock = open(sys.argv[1], "w")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
 
+
+def test_two_runs_in_one_folder(tmp_path: Path) -> None:
     folder = tmp_path / "exps" / "r"
     folder.mkdir(parents=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    holder = [sys.executable, "-S", "-c", HOLDER, str(folder / ".lock")]
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
         assert "another run" in attempt(tmp_path, "kinect=/none")
+        process.communicate("")
+
+
+def test_a_run_is_not_overwritten_by_one_that_starts_from_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "exps" / "r"
+    folder.mkdir(parents=True)
+    last = save(folder / LAST, run_checkpoint())
+    other = save(tmp_path / "other.ckpt", run_checkpoint())
+    for start, stage in ((str(other), "animator"), ("last", "distilling"), (str(last), "distilling")):
+        options = RunOptions(
+            exp_path=tmp_path / "exps",
+            exp_name="r",
+            dataset=("kinect=/none",),
+            iterations=2,
+            warmup=0,
+            resume_ckpt=start,
+            stage=stage,
+            stage_options={"perceptual": "gradients_lite"},
+        )
+        with pytest.raises(InputError, match="another --exp_name"):
+            train(options)
 
 
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:

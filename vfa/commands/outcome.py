@@ -25,7 +25,7 @@ def guarded(work: Callable[[], None], *, debug: bool) -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
-        print("  try: free some space on the disk, or another --save_folder", file=sys.stderr)
+        print("  try: free some space on the disk, or write to another one", file=sys.stderr)
         raise SystemExit(EXIT_INTERNAL) from None
     except Exception as error:
         if debug:

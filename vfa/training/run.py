@@ -111,7 +111,7 @@ def find_start(options: RunOptions) -> tuple[Start | None, bool]:
     """What the run starts from, and whether it is the continuation of that run or a new one with its weights.
 
     Raises:
-        InputError: the folder holds a run that nothing was said about.
+        InputError: the folder holds another run, or the checkpoint another architecture.
     """
     last = options.folder / LAST
     if options.resume_ckpt is None:
@@ -126,6 +126,12 @@ def find_start(options: RunOptions) -> tuple[Start | None, bool]:
     if options.resume_ckpt == "last" and not last.is_file():
         return None, False
     path = last if options.resume_ckpt == "last" else Path(options.resume_ckpt)
+    if last.is_file() and path.resolve().parent != options.folder.resolve():
+        raise InputError(
+            "there is a run in this folder already, begun from elsewhere",
+            path=options.folder,
+            hint="--resume_ckpt last to continue it, or another --exp_name",
+        )
     start = read_start(path, lambda: AnimatorNetwork(options.config()).student_dec.state_dict(prefix="student_dec."))
     for name, value in options.model.items():
         if name == "size" and value == 2 * start.config.size and options.weights_only:
@@ -138,7 +144,15 @@ def find_start(options: RunOptions) -> tuple[Start | None, bool]:
                 found=f"{value}",
                 hint="leave the option out to take the architecture of the checkpoint",
             )
-    return start, start.stage == options.stage and not options.weights_only
+    same = start.stage == options.stage and not options.weights_only
+    if not same and path.resolve().parent == options.folder.resolve():
+        raise InputError(
+            "a new run would overwrite the one it starts from",
+            path=options.folder,
+            found=f"a run of stage {start.stage or 'unknown'}",
+            hint="another --exp_name",
+        )
+    return start, same
 
 
 def build_network(config: AnimatorConfig, start: Start | None) -> AnimatorNetwork:
@@ -295,7 +309,7 @@ def _own_folder(options: RunOptions, leads: bool) -> Iterator[None]:
         ) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of this process: forked workers do not hold it on
         except OSError as error:
             raise InputError(
                 "another run is using this folder", path=folder, hint="wait for it, or choose another --exp_name"
