@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,11 +51,11 @@ class Ranks:
 
     def share(self, items: Sequence[T], costs: Sequence[float]) -> list[T]:
         """The items of this rank: dear ones first, each to the rank with the least so far; the same on all ranks."""
-        load = [0.0] * self.size
+        loads = [(0.0, rank) for rank in range(self.size)]
         mine: list[int] = []
         for index in sorted(range(len(items)), key=lambda i: (-costs[i], i)):
-            rank = load.index(min(load))
-            load[rank] += max(costs[index], 1.0)
+            load, rank = loads[0]
+            heapq.heapreplace(loads, (load + max(costs[index], 1.0), rank))
             if rank == self.rank:
                 mine.append(index)
         return [items[index] for index in sorted(mine)]
