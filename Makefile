@@ -41,5 +41,12 @@ benchmark: setup
 fidelity: setup
 	$(BIN)/python -m tests.performance.fidelity $(OPTIONS)
 
+# Methods against exact truth in a few minutes: a small synthetic suite, all weight-free metrics, the leaderboard.
+DEMO := results/benchmark-demo
+benchmark-demo: setup
+	$(BIN)/bench run --suite synthetic --methods oracle,static,copy,vfa-landmarks,vfa --out $(DEMO)/run \
+	  --people 2 --clips 1 --crossed 1 --frames 32 --size 192 --workers 2
+	$(BIN)/bench leaderboard $(DEMO)/run --out $(DEMO)/leaderboard
+
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -27,6 +27,9 @@ LIP_REACH, UPPER_REACH = 0.08, 0.16
 STABLE, LIP_STEP, UPPER_STEP, FACE_STEP = 200, 4, 16, 24
 """How many points of the skull are watched; every so-manieth vertex of lips, upper face and the rest of the face is."""
 
+LARGE = 512
+"""Side in pixels of the pictures on which is found what shows."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -124,7 +127,7 @@ def shown_in_speech(scene: Scene) -> np.ndarray:
     from vfa.render import frame_mesh
 
     triangles = head().triangles
-    camera = frame_mesh(scene.vertices(0), width=512, height=512)
+    camera = frame_mesh(scene.vertices(0), width=LARGE, height=LARGE)
     shown = np.zeros(len(scene.vertices(0)), bool)
     for viseme in ("rest", "ah", "ee", "oo"):
         expression = np.zeros_like(scene.performance.expression[:1])
@@ -214,11 +217,13 @@ def _make_truth(job: Job) -> None:
         about = read_arrays(points)
         assert about is not None
     recorder = MotionRecorder(points, scene.camera)
-    renderer, triangles, seen = scene.renderer(supersample=1), head().triangles, []
+    # Small pictures have fewer pixels than the head has triangles: what shows is found on a larger one.
+    large = replace(scene, camera=scene.camera.scaled(max(1.0, LARGE / job.recipe.size)))
+    renderer, triangles, seen = large.renderer(supersample=1), head().triangles, []
     for frame in range(scene.n_frames):
         vertices = scene.vertices(frame)
         recorder.add(vertices)
-        raster = scene.maps(frame, renderer)
+        raster = large.maps(frame, renderer)
         shown = np.zeros(len(vertices), bool)
         shown[triangles[raster.triangle[raster.triangle >= 0]]] = True
         seen.append(shown[about["index"]])
