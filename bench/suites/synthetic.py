@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dataset.scenes import Scene
     from dataset.synthesis import Options
 
+VERSION = 1
+"""Raise it when other files come from the same recipe; the head's own changes count without it."""
 STUDIO = 1_000_000
 """Number of the clip whose camera and light a source is seen under; no driver reaches it."""
 LEAD = 2
@@ -171,7 +173,7 @@ def _claim(folder: Path, recipe: Recipe, *, write: bool) -> None:
     from dataset.synthesis import generator
 
     path = folder / "suite.json"
-    wanted: dict[str, Any] = {"suite": "synthetic", "generator": generator(), **asdict(recipe)}
+    wanted: dict[str, Any] = {"suite": "synthetic", "generator": f"{VERSION}-{generator()}", **asdict(recipe)}
     if path.is_file():
         try:
             found = json.loads(path.read_text())
