@@ -64,14 +64,24 @@ def _metrics(verbose: bool) -> tuple[list[str], list[list[str]]]:
 
 
 def _methods(verbose: bool) -> tuple[list[str], list[list[str]]]:
-    rows = [["folder", "existing videos: the folder given to bench evaluate --pred, or each of its sub-folders"]]
-    return ["method", "what it is"], rows
+    from bench.methods.registry import create_method, method_names
+
+    rows = [["folder:PATH", "", "here", "existing videos by the samples' names; FILE.toml: a program"]]
+    for name in method_names():
+        method = create_method(name)
+        needs = " or ".join(" + ".join(part) for part in method.needs if part)
+        why = method.missing()
+        title = method.title + (f"; {why}" if why and verbose else "")
+        rows.append([name, needs, "missing" if why else "here", title])
+    return ["method", "needs", "state", "what it is"], rows
 
 
 def _suites(verbose: bool) -> tuple[list[str], list[list[str]]]:
     from bench.suites import SUITES
 
-    return ["suite", "layout"], [[name, _first_lines(builder)] for name, builder in sorted(SUITES.items())]
+    rows = [[name, _first_lines(builder)] for name, builder in sorted(SUITES.items())]
+    made = "made by bench run from a seed: sources, drivers, and the truth of self- and cross-identity reenactment"
+    return ["suite", "layout"], [*rows, ["synthetic", made]]
 
 
 def _first_lines(thing: Any) -> str:
