@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vfa.errors import AssetError, InputError
+from vfa.errors import InputError, VFAError
 
 if TYPE_CHECKING:
     from vfa.avatar.stage import Stage
@@ -204,16 +204,17 @@ def retargeted_as_original(source: Source) -> Callable[[Take], Iterator[np.ndarr
 
 def checkpoint_row(key: str, title: str, path: Path, hint: str) -> tuple[Row, NetworkSource | None]:
     """The row of a checkpoint, and its source where the file is there and fits."""
-    from vfa.errors import CheckpointError
     from vfa.models.checkpoint import load_checkpoint
 
     source = NetworkSource(key, path)
+    missing = "" if path.is_file() else f"no file {path.name}; {hint}"
     try:
-        load_checkpoint(path)
-    except AssetError:
-        return Row(key, title, retargeted(source), missing=f"no file {path.name}; {hint}"), None
-    except CheckpointError as error:
-        return Row(key, title, retargeted(source), missing=f"{path.name} cannot be used: {error.what}"), None
+        if not missing:
+            load_checkpoint(path)
+    except VFAError as error:
+        missing = f"{path.name} cannot be used: {error.what}"
+    if missing:
+        return Row(key, title, retargeted(source), missing=missing), None
     return Row(key, title, retargeted(source), motion="vfa", checkpoint=path, source=source), source
 
 
