@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import typer
 
 from vfa.errors import InputError
 
-if TYPE_CHECKING:
-    import click
 
-
-def read_config(context: click.Context, path: Path | None) -> Path | None:
+def read_config(context: typer.Context, path: Path | None) -> Path | None:
     """Takes options from a file as defaults (a callback of the option `--config`); a bad file ends the process."""
     if path is None:
         return None
@@ -25,7 +24,7 @@ def read_config(context: click.Context, path: Path | None) -> Path | None:
     return path
 
 
-def config_defaults(path: Path, parameters: Sequence[click.Parameter]) -> dict[str, Any]:
+def config_defaults(path: Path, parameters: Sequence[Any]) -> dict[str, Any]:
     """The options of a file, by the names of the parameters.
 
     Keys are the options without dashes (`exp_name`, `iter`); `stage_option`, `data_option` and `model_option` may be
