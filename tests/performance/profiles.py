@@ -1,6 +1,6 @@
 """The tables of all profiles over re-encoded real clips with seeded weights: cost per video and peak memory.
 
-    python -m tests.performance.profiles OUT [--frames 32] [--workers 1] [--memory]
+    python -m tests.performance.profiles OUT [--frames 32] [--clips 2] [--workers 1] [--memory]
 
 Needs ffmpeg and the clips of ../shared/real. Writes into OUT the seeded weight files, the clips (256 pixels wide; a
 ground truth and two qualities as methods), one run of all metrics, one run of each profile from its features, and their
@@ -16,22 +16,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from bench.commands.evaluate import run_evaluate
+from bench.commands.report import run_report
 from bench.costs import LOADING, Costs
 from bench.store import Journal
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "real"
-CLIPS = ("talking_with_audio", "performance_rgb_256")
+CLIPS = ("performance_rgb_256", "talking_with_audio")
 QUALITIES = (30, 45)
 TRUTH_QUALITY = 12
 PROFILES = ("avatar", "talking-head", "micro", "survey", "theval")
 
 
-def encode_clips(out: Path, frames: int) -> tuple[Path, Path]:
+def encode_clips(out: Path, frames: int, clips: Sequence[str]) -> tuple[Path, Path]:
     """Re-encodes the first frames of the clips: predictions (a method for each quality) and the ground truth."""
-    for clip in CLIPS:
+    for clip in clips:
         for folder, quality in (("gt", TRUTH_QUALITY), *((f"pred/crf{q}", q) for q in QUALITIES)):
             target = out / folder / f"{clip}.mp4"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,14 +59,12 @@ def encode_clips(out: Path, frames: int) -> tuple[Path, Path]:
     return out / "pred", out / "gt"
 
 
-def bench(*arguments: object, weights: Path) -> None:
-    """Runs `bench` with the seeded weights and one thread."""
-    environment = {**os.environ, "BENCH_WEIGHTS": str(weights), "BENCH_ANY_HASH": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "bench", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-    # 5: some samples failed; a clip without sound makes the metrics of sound fail, which is what they should.
-    if done.returncode not in (0, 5):
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
+def score(pred: Path, truth: Path, profile: str, out: Path, **how: Any) -> None:
+    """Scores by a profile and writes the report, in this process."""
+    options = {"suite": "plain", "metrics": "all", "workers": 1, "align": "resample", "band": 0.2, "max_drop": 0.1,
+               "overwrite": "missing", "reference": True, "cache": None, "seed": 0, "plan_only": False}  # fmt: skip
+    run_evaluate(pred=pred, truth=truth, profile=profile, out=out, **{**options, **how})
+    run_report([out], format="html", out=None, published=True, pictures=True)
 
 
 def spent(folder: Path) -> tuple[dict[str, float], float]:
@@ -99,23 +101,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--clips", type=int, default=len(CLIPS), help="how many of the clips")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--memory", action="store_true")
     given = parser.parse_args()
     out = given.out.resolve()
     weights, cache = out / "weights", out / "features"
-    pred, truth = encode_clips(out, given.frames)
+    pred, truth = encode_clips(out, given.frames, CLIPS[: given.clips])
     if not weights.is_dir():
         subprocess.run([sys.executable, ROOT / "tests/bench/networks/seeded_files.py", weights], check=True)
-    bench("evaluate", "--pred", pred, "--gt", truth, "--profile", "all", "--out", out / "all", "--cache", cache,
-          "--workers", given.workers, weights=weights)  # fmt: skip
-    bench("report", out / "all", "--format", "html", weights=weights)
-    for profile in PROFILES:
-        bench("evaluate", "--pred", pred, "--gt", truth, "--profile", profile, "--out", out / profile, "--cache", cache,
-              weights=weights)  # fmt: skip
-        bench("report", out / profile, "--format", "html", weights=weights)
+    os.environ.update(BENCH_WEIGHTS=str(weights), BENCH_ANY_HASH="1", OMP_NUM_THREADS="1")
+    for profile in ("all", *PROFILES):
+        score(pred, truth, profile, out / profile, cache=cache, workers=given.workers)
     cpu, peak = spent(out / "all")
-    videos = len(CLIPS) * (1 + len(QUALITIES))
+    videos = given.clips * (1 + len(QUALITIES))
     costs_by_profile(cpu, videos * given.frames / 25)
     print(f"\nall: {sum(cpu.values()):.0f} CPU s for {videos} videos, {cpu[LOADING]:.0f} of them to open networks; "
           f"peak {peak:.0f} MB a process")  # fmt: skip
@@ -123,10 +122,12 @@ def main() -> None:
         small = out / "small"
         for folder in ("gt", f"pred/crf{QUALITIES[0]}"):
             (small / folder).mkdir(parents=True, exist_ok=True)
-            shutil.copy(out / folder / f"{CLIPS[0]}.mp4", small / folder)
+            shutil.copy(out / folder / f"{CLIPS[given.clips - 1]}.mp4", small / folder)
         for profile in (*PROFILES, "all"):
-            bench("evaluate", "--pred", small / "pred", "--gt", small / "gt", "--profile", profile,
-                  "--out", small / profile, "--overwrite", "always", weights=weights)  # fmt: skip
+            # A process of its own, whose peak is that of this profile alone.
+            command = [sys.executable, "-m", "bench", "evaluate", "--pred", small / "pred", "--gt", small / "gt",
+                       "--profile", profile, "--out", small / profile, "--overwrite", "always"]  # fmt: skip
+            subprocess.run(list(map(str, command)), cwd=ROOT, check=True)
             print(f"{profile}: peak {spent(small / profile)[1]:.0f} MB")
 
 
