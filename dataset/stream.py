@@ -26,6 +26,8 @@ BACKGROUND, FACE, HEAD, EYE, MOUTH, LIPS, LIDS = range(7)
 skin near the lips' line, skin near the lids' lines."""
 PLAYS, PLAY_RATE, PLAY_FRAMES = 8, 6, 96
 """Groups that share a performance, its frames per second and their number."""
+SHOUTED, WIDEST = 0.18, 1.4
+"""How often a random mouth is wide open, and how wide: people open theirs beyond the head's own full opening."""
 ZOOM = (0.75, 1.1)
 """Size of the head in the pictures, relative to one that fills them."""
 
@@ -126,6 +128,8 @@ class GroupStream:
                 euler[frame], translation[frame] = rng.normal(0, 0.04, 3), 0
             elif choice < 0.55 or frame == 1:
                 expression[frame] = random_expression(rng)
+                if rng.uniform() < SHOUTED:
+                    expression[frame, expression_index("jawOpen")] = rng.uniform(0.8, WIDEST)
                 gaze[frame] = rng.normal(0, [0.15, 0.1])
                 euler[frame] = np.radians(rng.uniform([-14, -28, -10], [16, 28, 10]))
                 translation[frame] = rng.normal(0, 0.06, 3)
