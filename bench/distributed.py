@@ -6,9 +6,13 @@ import heapq
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+LONGEST_WAIT = timedelta(days=7)
+"""How long ranks wait for each other."""
 
 
 @dataclass
@@ -17,11 +21,13 @@ class Ranks:
 
     Attributes:
         rank, size: number of this process, and how many there are. fabric: Lightning's handle, None for one process.
+        nodes: machines they run on.
     """
 
     rank: int = 0
     size: int = 1
     fabric: Any = None
+    nodes: int = 1
 
     @property
     def leads(self) -> bool:
@@ -69,11 +75,14 @@ def launch() -> Ranks:
     if world <= 1:
         return Ranks()
     from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
 
     if "LOCAL_RANK" in os.environ:
         nodes = world // int(os.environ.get("LOCAL_WORLD_SIZE") or world)
     else:
         nodes = int(os.environ.get("SLURM_NNODES") or os.environ.get("SLURM_JOB_NUM_NODES") or 1)
-    fabric = Fabric(accelerator="cpu", strategy="ddp", devices=world // nodes, num_nodes=nodes)
+    # Shares of the work end hours apart; a rank that has died breaks its connections and is noticed without a timeout.
+    strategy = DDPStrategy(process_group_backend="gloo", timeout=LONGEST_WAIT)
+    fabric = Fabric(accelerator="cpu", strategy=strategy, devices=world // nodes, num_nodes=nodes)
     fabric.launch()
-    return Ranks(fabric.global_rank, fabric.world_size, fabric)
+    return Ranks(fabric.global_rank, fabric.world_size, fabric, nodes)

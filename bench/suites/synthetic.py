@@ -157,6 +157,8 @@ def make_suite(
     jobs += [Job("driving", recipe, folder, Plan(person, person, clip)) for person, clip in drivers]
     jobs += [Job("truth", recipe, folder, plan) for plan in chosen]
     mine = ranks.share(jobs, [1.0 if job.what == "source" else float(recipe.frames) for job in jobs])
+    if ranks.nodes > 1:  # unfinished files are told by process numbers, which mean nothing on another machine
+        mine = jobs if ranks.leads else []
     failed = ""
     for done, event in enumerate(run_jobs(make_files, mine, workers, lambda message: None), 1):
         on_progress(done, len(mine), f"{mine[event.item].what} {mine[event.item].plan.id}")
