@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +55,19 @@ class Ranks:
         import torch
 
         return int(self.fabric.all_reduce(torch.tensor(value), reduce_op="max"))
+
+    def gathered(self, value: Any) -> list[Any]:
+        """What all ranks gave, in their order; plain data that JSON can hold."""
+        if self.fabric is None:
+            return [value]
+        import torch
+
+        data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+        padded = torch.zeros(self.largest(len(data)), dtype=torch.uint8)
+        padded[: len(data)] = data
+        sizes = self.fabric.all_gather(torch.tensor(len(data))).reshape(-1).tolist()
+        parts = self.fabric.all_gather(padded).reshape(self.size, -1)
+        return [json.loads(bytes(part[:size].tolist())) for part, size in zip(parts, sizes, strict=True)]
 
     def share(self, items: Sequence[T], costs: Sequence[float]) -> list[T]:
         """The items of this rank: dear ones first, each to the rank with the least so far; the same on all ranks."""

@@ -82,12 +82,15 @@ def generate(
     try:
         ranks.barrier()
         outcome = Generated(unavailable={m.name: why for m in methods if (why := m.missing())})
-        jobs, kept, lacking = _plan(methods, samples, options, outcome.unavailable)
-        ranks.barrier()  # nobody writes before everybody has seen what was there
+        able = [pair for pair in zip(options.specs, methods, strict=True) if pair[1].name not in outcome.unavailable]
+        pairs = [(spec, method, sample) for spec, method in able for sample in samples]
+        prints = _todo(pairs, options, ranks)
+        jobs = [_job(*pairs[index], options, prints[index]) for index in sorted(prints) if prints[index]]
+        lacking = [_lacking(method, sample) for _, method, sample in (pairs[i] for i in prints if not prints[i])]
         if ranks.leads:
             _write_about(methods, samples, options, outcome.unavailable, ranks)
-            for target, record in lacking:
-                target.write(record)
+            for record in lacking:
+                MethodFolder.of(options.out, record.method).write(record)
         mine = ranks.share(jobs, [job.cost for job in jobs])
         failed = 0
         for done, record in enumerate(run_crew(mine, options.workers), 1):
@@ -95,7 +98,7 @@ def generate(
             failed += record.status != "ok"
             on_progress(done, len(mine), record)
         ranks.barrier()
-        outcome.n_done, outcome.n_kept = len(jobs), kept
+        outcome.n_done, outcome.n_kept = len(jobs), len(pairs) - len(prints)
         outcome.n_failed, outcome.n_lacking = ranks.total(failed), len(lacking)
         outcome.seconds = time.time() - began
         return outcome
@@ -103,29 +106,35 @@ def generate(
         folder.close()
 
 
-def _plan(
-    methods: Sequence[Method], samples: Sequence[RunSample], options: RunOptions, unavailable: dict[str, str]
-) -> tuple[list[Job], int, list[tuple[MethodFolder, SampleRecord]]]:
-    """What is to be done (the same list on every rank), how much is kept, and records of samples that a method
-    cannot take."""
-    jobs: list[Job] = []
-    kept, lacking = 0, []
-    for spec, method in zip(options.specs, methods, strict=True):
-        if method.name in unavailable:
+Pair = tuple[str, Method, RunSample]
+"""A method's spec, the method, and a sample."""
+
+
+def _todo(pairs: Sequence[Pair], options: RunOptions, ranks: Ranks) -> dict[int, str]:
+    """Fingerprints of the pairs that must be done, by index; empty for what a method cannot take.
+
+    Each rank looks at its part of the disk's records and input files, and all hear of it before anybody writes.
+    """
+    found: dict[str, str] = {}
+    for index in range(ranks.rank, len(pairs), ranks.size):
+        _, method, sample = pairs[index]
+        if method.lacks(sample):
+            found[str(index)] = ""
             continue
-        folder = MethodFolder.of(options.out, method.name)
-        for sample in samples:
-            why = method.lacks(sample)
-            print_ = "" if why else _fingerprint(method, sample)
-            if why:
-                lacking.append((folder, SampleRecord(method.name, sample.id, "unavailable", "input", why)))
-            elif _is_kept(folder, sample.id, print_, options.overwrite):
-                kept += 1
-            else:
-                cost = max(sample.frames * method.cost, 1e-3)
-                cache = options.out / "cache"
-                jobs.append(Job(spec, method.name, sample, folder, print_, cache, options.seconds, cost))
-    return jobs, kept, lacking
+        print_ = _fingerprint(method, sample)
+        if not _is_kept(MethodFolder.of(options.out, method.name), sample.id, print_, options.overwrite):
+            found[str(index)] = print_
+    return {int(index): print_ for part in ranks.gathered(found) for index, print_ in part.items()}
+
+
+def _job(spec: str, method: Method, sample: RunSample, options: RunOptions, fingerprint: str) -> Job:
+    cost = max(sample.frames * method.cost, 1e-3)
+    folder = MethodFolder.of(options.out, method.name)
+    return Job(spec, method.name, sample, folder, fingerprint, options.out / "cache", options.seconds, cost)
+
+
+def _lacking(method: Method, sample: RunSample) -> SampleRecord:
+    return SampleRecord(method.name, sample.id, "unavailable", "input", method.lacks(sample))
 
 
 def _is_kept(folder: MethodFolder, sample: str, fingerprint: str, overwrite: str) -> bool:

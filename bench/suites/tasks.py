@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+from bench.store import slug, write_text
 from bench.suites.layouts import continued, first_file
 from bench.suites.run_sample import RunSample
 from bench.suites.sample import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, contents, files_by_stem
 from vfa.errors import InputError
 
 
-def avatar_tasks(data: Path, made: Path) -> list[RunSample]:
+def avatar_tasks(data: Path, made: Path, facts: VideoFacts) -> list[RunSample]:
     """The avatar benchmark: every video of `gt_test/`, driven by itself from its first frame."""
     videos = _videos(data, "gt_test")
     return [
-        _from_video(stem, path, _first_frame(path, made / "sources" / f"{_safe(stem)}.png"), None)
+        _from_video(stem, path, _first_frame(path, made / "sources" / f"{slug(stem)}.png"), None, facts)
         for stem, path in videos.items()
     ]
 
 
-def talking_head_tasks(data: Path, made: Path) -> list[RunSample]:
+def talking_head_tasks(data: Path, made: Path, facts: VideoFacts) -> list[RunSample]:
     """`gt_video/`, each driven by itself (or by `gt_audio/`) from its first frame; tables of `gt_au_csv/`."""
     samples = []
     for stem, path in _videos(data, "gt_video").items():
-        picture = _first_frame(path, made / "sources" / f"{_safe(stem)}.png")
+        picture = _first_frame(path, made / "sources" / f"{slug(stem)}.png")
         sound = first_file(data / "gt_audio", stem, AUDIO_SUFFIXES)
         tables = {
             f"{kind}_truth": table
             for kind in ("au", "va")
             if (table := data / f"gt_{kind}_csv" / f"{stem}.csv").is_file()
         }
-        samples.append(_from_video(stem, path, picture, sound, tables))
+        samples.append(_from_video(stem, path, picture, sound, facts, tables))
     return samples
 
 
-def micro_tasks(data: Path, made: Path) -> list[RunSample]:
+def micro_tasks(data: Path, made: Path, facts: VideoFacts) -> list[RunSample]:
     """The six subjects: `source_images/<name>`, driven by `driving_audios/` or `reference_videos/` of that name."""
     videos = _videos(data, "reference_videos")
     pictures = files_by_stem(data / "source_images", IMAGE_SUFFIXES)
@@ -47,7 +51,7 @@ def micro_tasks(data: Path, made: Path) -> list[RunSample]:
     for name, picture in pictures.items():
         video = continued(videos, name)
         if video is not None:
-            samples.append(_from_video(name, video, picture, continued(sounds, name)))
+            samples.append(_from_video(name, video, picture, continued(sounds, name), facts))
     if not samples:
         raise InputError(
             "no source image has a reference video", path=data, expected="source_images/may.png, reference_videos/may*"
@@ -55,7 +59,7 @@ def micro_tasks(data: Path, made: Path) -> list[RunSample]:
     return samples
 
 
-TASKS: dict[str, Callable[[Path, Path], list[RunSample]]] = {
+TASKS: dict[str, Callable[[Path, Path, VideoFacts], list[RunSample]]] = {
     "avatar": avatar_tasks,
     "micro": micro_tasks,
     "talking-head": talking_head_tasks,
@@ -75,7 +79,10 @@ def build_tasks(suite: str, data: Path | None, made: Path) -> list[RunSample]:
         raise InputError(f"methods cannot be run on the suite {suite!r}", expected=", ".join(["synthetic", *TASKS]))
     if data is None:
         raise InputError(f"the suite {suite} needs its files", expected="--data FOLDER", hint="bench list suites")
-    return sorted(TASKS[suite](data, made), key=lambda sample: sample.id)
+    facts = VideoFacts(made / "videos.json")
+    samples = sorted(TASKS[suite](data, made, facts), key=lambda sample: sample.id)
+    facts.save()
+    return samples
 
 
 def _videos(data: Path, name: str) -> dict[str, Path]:
@@ -88,33 +95,64 @@ def _videos(data: Path, name: str) -> dict[str, Path]:
     return videos
 
 
-def _safe(stem: str) -> str:
-    from bench.store import slug
+class VideoFacts:
+    """What the headers of a suite's videos say, kept in a file, so that only one rank and one run has to read them.
 
-    return slug(stem)
+    Args:
+        path: the file; what it says of a video holds as long as the video's size and time of change do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, dict[str, Any]] = {}
+        self._changed = False
+        with suppress(OSError, ValueError):
+            found = json.loads(path.read_text())
+            self._known = found if isinstance(found, dict) else {}
+
+    def of(self, video: Path) -> dict[str, Any]:
+        """Frames, rate, width, height, and whether there is sound.
+
+        Raises:
+            DecodeError: it cannot be read.
+        """
+        from vfa.media.video import decode, describe
+
+        state = os.stat(video)
+        mark = [state.st_size, state.st_mtime_ns]
+        known = self._known.get(video.name)
+        if known is None or known.get("mark") != mark:
+            about = describe(video)
+            frames = about.n_frames or sum(1 for _ in decode(video, warn=lambda text: None))
+            known = {"mark": mark, "frames": frames, "rate": str(about.rate), "width": about.width}
+            known |= {"height": about.height, "sound": about.has_audio}
+            self._known[video.name] = known
+            self._changed = True
+        return known
+
+    def save(self) -> None:
+        """Writes the file where something is new."""
+        if self._changed:
+            write_text(self.path, json.dumps(self._known) + "\n")
 
 
 def _from_video(
-    stem: str, path: Path, picture: Path, sound: Path | None, tables: dict[str, Path] | None = None
+    stem: str,
+    path: Path,
+    picture: Path,
+    sound: Path | None,
+    facts: VideoFacts,
+    tables: dict[str, Path] | None = None,
 ) -> RunSample:
     """A sample whose truth is the driving video."""
-    from vfa.media.video import describe
-
-    about = describe(path)
-    frames = about.n_frames or _count(path)
+    about = facts.of(path)
     # Encoders want even sizes; so do the methods' results.
-    width, height = about.width + about.width % 2, about.height + about.height % 2
-    audio = sound or (path if about.has_audio else None)
+    width, height = about["width"] + about["width"] % 2, about["height"] + about["height"] % 2
+    audio = sound or (path if about["sound"] else None)
     return RunSample(
-        stem, frames, Fraction(about.rate), width, height, "self", image=picture, driving=path, audio=audio,
-        truth=path, tables=tables or {},
+        stem, about["frames"], Fraction(about["rate"]), width, height, "self", image=picture, driving=path,
+        audio=audio, truth=path, tables=tables or {},
     )  # fmt: skip
-
-
-def _count(path: Path) -> int:
-    from vfa.media.video import decode
-
-    return sum(1 for _ in decode(path, warn=lambda text: None))
 
 
 def _first_frame(video: Path, picture: Path) -> Path:

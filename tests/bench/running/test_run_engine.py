@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,26 +127,48 @@ def test_methods_and_samples_that_do_not_fit_are_told(tmp_path: Path, monkeypatc
 
 
 class Rank(Ranks):
-    """One of several ranks, without the others: barriers pass, sums are its own."""
+    """One of several ranks that are threads of this process."""
+
+    def __init__(self, rank: int, size: int, meeting: threading.Barrier, board: dict) -> None:
+        super().__init__(rank, size)
+        self.meeting, self.board = meeting, board
 
     def barrier(self) -> None:
-        pass
+        self.meeting.wait(120)
+
+    def gathered(self, value: object) -> list:
+        self.board[self.rank] = value
+        self.barrier()
+        everything = [self.board[rank] for rank in range(self.size)]
+        self.barrier()
+        return everything
 
     def total(self, value: int) -> int:
-        return value
+        return sum(self.gathered(value))
+
+
+def in_ranks(size: int, work: Callable[[Ranks], object]) -> list:
+    """Runs the same work on so many ranks and returns what each gave."""
+    meeting, board = threading.Barrier(size), {}
+    with ThreadPoolExecutor(size) as pool:
+        return list(pool.map(work, [Rank(rank, size, meeting, board) for rank in range(size)]))
 
 
 def test_ranks_share_the_samples_and_any_number_gives_the_same(tmp_path: Path) -> None:
     samples = samples_of(tmp_path, 4)
     options = RunOptions(tmp_path / "one", "avatar", ("static", "copy"))
     generate(samples, options, Ranks())
-    shared = replace(options, out=tmp_path / "three", overwrite="always")  # as if no rank had begun before the others
-    for rank in (2, 1, 0):
-        generate(samples, shared, Rank(rank, 3))
+    shared = replace(options, out=tmp_path / "three")
+    folder = MethodFolder.of(shared.out, "copy")
+    made = in_ranks(3, lambda ranks: generate(samples, shared, ranks))
+    assert {(part.n_done, part.n_kept) for part in made} == {(8, 0)}
     for path in sorted((tmp_path / "one").rglob("*.mp4")):
         other = tmp_path / "three" / path.relative_to(tmp_path / "one")
         assert other.read_bytes() == path.read_bytes()
-    assert len(list((tmp_path / "three").rglob("samples/*.json"))) == 8
+    for sample in ("v000", "v002"):
+        folder.video(sample).unlink()
+    again = in_ranks(2, lambda ranks: generate(samples, shared, ranks))
+    assert {(part.n_done, part.n_kept) for part in again} == {(2, 6)}
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
