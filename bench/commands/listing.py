@@ -95,6 +95,12 @@ def _weights(verbose: bool) -> tuple[list[str], list[list[str]]]:
     for item in MANIFEST:
         path = find(item.key)
         state = "here" if path else "missing" if item.url else "by hand"
-        rows.append([item.key, item.file, state, f"{item.megabytes:g}", item.licence, item.needed_by, item.source])
-    rows.append(["", "", "", "", "", "", f"looked for in {folder()}"])
-    return ["key", "file", "state", "MB", "licence", "needed by", "published at"], rows
+        row = [item.key, item.file, state, f"{item.megabytes:g}", item.licence, item.commercial, item.needed_by]
+        row.append(item.source)
+        if verbose:
+            row += [item.known_hash or "not stated", item.url or item.steps]
+        rows.append(row)
+    head = ["key", "file", "state", "MB", "licence", "commercial use", "needed by", "published at"]
+    head += ["sha256, or its first digits", "address, or what to do"] if verbose else []
+    rows.append([*[""] * (len(head) - 1), f"looked for in {folder()}"])
+    return head, rows
