@@ -63,11 +63,14 @@ def any_hash() -> bool:
 
 
 def substituted(key: str) -> bool:
-    """Whether the file of a key is there and known not to be the published one."""
+    """Whether the file of a key is there and not known to be the published one: its hash is another, or nothing is
+    known of the published hash while any hash is accepted."""
     from bench.store import file_hash
 
     item, path = entry(key), find(key)
-    return path is not None and bool(item.known_hash) and not file_hash(path).startswith(item.known_hash)
+    if path is None:
+        return False
+    return not file_hash(path).startswith(item.known_hash) if item.known_hash else any_hash()
 
 
 def problem(path: Path) -> str:

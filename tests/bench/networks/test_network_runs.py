@@ -23,7 +23,7 @@ from bench.profiles import PROFILES, find_profile
 from bench.results import Options
 from bench.scoring import Settings
 from bench.suites import SampleList, build_samples
-from bench.weights import entry
+from bench.weights import entry, substituted
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning")
 
@@ -95,6 +95,12 @@ def test_a_file_that_is_not_the_published_one(
     row = run(found, tmp_path / "taken", ["lpips", "mse"])["lpips_alex"]
     assert row["value"] > 0
     assert not row["comparable"]
+    # Of a file whose published hash is not known, nobody can tell; with any hash accepted it does not count either.
+    write_weights(weights, "i3d")
+    assert substituted("i3d")
+    monkeypatch.delenv("BENCH_ANY_HASH")
+    assert not substituted("i3d")
+    assert substituted("alexnet")
     (weights / entry("alexnet").file).write_bytes(b"<html>moved</html>")
     row = run(found, tmp_path / "page", ["lpips", "mse"])["lpips_alex"]
     assert row["status"] == "unavailable"
