@@ -56,7 +56,8 @@ class Consistency(VBenchMetric):
 class SubjectConsistency(Consistency):
     """How much the subject stays the same."""
 
-    name, aliases = "vbench_sc", ("subject_consistency",)
+    name = "vbench_sc"
+    aliases: ClassVar[tuple[str, ...]] = ("subject_consistency",)
     needs, weights, dimension = ("dino",), ("dino",), "subject_consistency"
     definition = "mean over frames of the cosine (not below 0) of DINO ViT-B/16 with the previous and the first frame"
 
@@ -65,7 +66,8 @@ class SubjectConsistency(Consistency):
 class BackgroundConsistency(Consistency):
     """How much the background stays the same."""
 
-    name, aliases = "vbench_bc", ("background_consistency",)
+    name = "vbench_bc"
+    aliases: ClassVar[tuple[str, ...]] = ("background_consistency",)
     needs, weights, dimension = ("clip_b32",), ("clip_b32",), "background_consistency"
     definition = "mean over frames of the cosine (not below 0) of CLIP ViT-B/32 with the previous and the first frame"
 
@@ -74,7 +76,8 @@ class BackgroundConsistency(Consistency):
 class MotionSmoothness(VBenchMetric):
     """How well every second frame follows from its neighbours."""
 
-    name, aliases = "vbench_ms", ("motion_smoothness",)
+    name = "vbench_ms"
+    aliases: ClassVar[tuple[str, ...]] = ("motion_smoothness",)
     needs, weights, dimension = ("amt_error",), ("amt_s",), "motion_smoothness"
     minimal_n = 3
     definition = "1 - mean |odd frame - AMT-S between its neighbours| / 255, at full size"
@@ -87,7 +90,8 @@ class MotionSmoothness(VBenchMetric):
 class DynamicDegree(VBenchMetric):
     """Whether the video moves: 1 or 0 for each video."""
 
-    name, aliases = "vbench_dd", ("dynamic_degree",)
+    name = "vbench_dd"
+    aliases: ClassVar[tuple[str, ...]] = ("dynamic_degree",)
     needs, weights, dimension = ("raft_flow", "raft_size"), ("raft",), "dynamic_degree"
     minimal_n = 25
     definition = (
@@ -108,7 +112,8 @@ class DynamicDegree(VBenchMetric):
 class AestheticQuality(VBenchMetric):
     """How pleasing the frames are."""
 
-    name, aliases = "vbench_aq", ("aesthetic_quality",)
+    name = "vbench_aq"
+    aliases: ClassVar[tuple[str, ...]] = ("aesthetic_quality",)
     needs, weights, dimension = ("aesthetic",), ("clip_l14", "laion"), "aesthetic_quality"
     range = (-math.inf, math.inf)
     definition = "mean over frames of LAION's linear head on unit CLIP ViT-L/14 embeddings, over 10"
@@ -121,7 +126,8 @@ class AestheticQuality(VBenchMetric):
 class ImagingQuality(VBenchMetric):
     """How good the frames are technically."""
 
-    name, aliases = "vbench_iq", ("imaging_quality",)
+    name = "vbench_iq"
+    aliases: ClassVar[tuple[str, ...]] = ("imaging_quality",)
     needs, weights, dimension = ("musiq_spaq",), ("musiq_spaq",), "imaging_quality"
     range = (-math.inf, math.inf)
     definition = "mean over frames of MUSIQ (SPAQ) over 100; longer side at most 512"

@@ -136,6 +136,14 @@ def fan(feature: str) -> Callable[[int], Inputs]:
     return inputs
 
 
+VBENCH = {
+    "sc": drifting("dino"),
+    "bc": drifting("clip_b32"),
+    "ms": lambda level: {"amt_error": np.full(20, 0.05 + 0.1 * level)},
+    "dd": still,
+    "aq": constant("aesthetic", 6.0, 0.5),
+    "iq": constant("musiq_spaq", 70.0, 5.0),
+}
 CASES = [
     case("csim_aligned", rows("arcface", 64), symmetric=True, identity=1.0, faces="arcface"),
     case("csim_vico", rows("arcface_whole", 64), symmetric=True, identity=1.0),
@@ -152,12 +160,7 @@ CASES = [
                             ("efid_edge", "inception_edges"), ("fvd_sv", "i3d_clips"), ("fvd_common", "i3d_video"))),
     case("efid_exp", shifted("deep3d", 257), symmetric=True, identity=0.0),
     case("kid", shifted("inception_pt", 24), symmetric=True),
-    case("vbench_sc", drifting("dino")),
-    case("vbench_bc", drifting("clip_b32")),
-    case("vbench_ms", lambda level: {"amt_error": np.full(20, 0.05 + 0.1 * level)}),
-    case("vbench_dd", still),
-    case("vbench_aq", constant("aesthetic", 6.0, 0.5)),
-    case("vbench_iq", constant("musiq_spaq", 70.0, 5.0)),
+    *(case(f"vbench_{name}{scale}", inputs) for scale in ("", "_normalised") for name, inputs in VBENCH.items()),
     case("diversity", nodding, faces="hopenet_pose"),
     case("diversity_feat", lambda level: {"hopenet_feature": (1 - 0.2 * level) * np.random.default_rng(8).normal(
         size=(50, 64))}, faces="hopenet_feature"),
@@ -235,3 +238,23 @@ def test_empty_input_is_an_error_or_a_reason(case: Case) -> None:
     else:
         said = result.reason if math.isnan(result.value) else None
     assert said
+
+
+def test_the_normalised_scale_is_the_leaderboards() -> None:
+    """Pooled over two clips of 20 and 5 frames: of frames for SC, of clips for MS."""
+    from bench.metrics.state import MetricState
+
+    state = MetricState(create_metric("vbench_ms_normalised"))
+    for index, (n, error) in enumerate(((20, 0.1), (5, 0.2))):
+        state.update(index, state.metric.score({"amt_error": np.full(n, error)}))
+    expected = ((0.9 - 0.706) + (0.8 - 0.706)) / 2 / (0.9975 - 0.706)
+    assert state.compute() == {"pooled": pytest.approx(expected), "video_mean": pytest.approx(expected)}
+    state = MetricState(create_metric("vbench_sc_normalised"))
+    for index, (n, angle) in enumerate(((21, 0.6), (6, 1.0))):
+        rows = np.tile([np.cos(angle), np.sin(angle)], (n, 1))
+        rows[0] = (1.0, 0.0)
+        state.update(index, state.metric.score({"dino": rows}))
+    # One pair with the first frame, then equal neighbours: half of each cosine is that with the first.
+    clips = [(np.cos(a) + (n - 2) * (1 + np.cos(a)) / 2) for n, a in ((21, 0.6), (6, 1.0))]
+    raw = sum(clips) / 25
+    assert state.compute()["pooled"] == pytest.approx((raw - 0.1462) / (1 - 0.1462))
