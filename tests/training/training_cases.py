@@ -55,5 +55,5 @@ def run(arguments: list[str], **options: object) -> subprocess.CompletedProcess[
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         environment.pop(name, None)
     return subprocess.run(
-        arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300, **options
+        arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=900, **options
     )  # type: ignore[call-overload]
