@@ -108,6 +108,8 @@ def make_board(suite: SuiteRuns, profile: Profile, subset: str = "", samples: fr
     _rank(board, suite.entries)
     for column in board.columns:
         _find_best(column, suite.entries, samples)
+    if profile.name == "all":
+        board.columns.sort(key=lambda column: not column.ranked)
     return board
 
 
@@ -230,16 +232,21 @@ def _why_not(column: BoardColumn, methods: Sequence[str], entries: Mapping[str, 
 def _by_sample(
     columns: Sequence[BoardColumn], methods: Sequence[str], entries: Mapping[str, Entry]
 ) -> dict[str, np.ndarray] | None:
-    """Values [K,N] of the same samples by method; None where a column has none, or columns rest on other samples."""
-    names = columns[0].cells[methods[0]].samples
-    if not names or any(column.cells[m].samples != names for column in columns for m in methods):
+    """Values [K,N] of the samples that all columns have, by method; a metric of whole sets stays at its one number.
+    None where there are fewer than two such samples."""
+    values = {m: [entries[m].comparable_values(column.metric) for column in columns] for m in methods}
+    single = [any(not values[m][k] for m in methods) for k in range(len(columns))]
+    sets = [column.cells[m].samples for k, column in enumerate(columns) if not single[k] for m in methods]
+    ordered = sorted(frozenset.intersection(*sets)) if sets else []
+    if len(ordered) < 2:
         return None
-    ordered, table = sorted(names), {}
+    table = {}
     for method in methods:
-        values = [entries[method].comparable_values(column.metric) for column in columns]
-        if not all(values):
-            return None
-        table[method] = np.array([[value[name] for name in ordered] for value in values])
+        rows = [
+            [column.cells[method].value] * len(ordered) if single[k] else [values[method][k][name] for name in ordered]
+            for k, column in enumerate(columns)
+        ]
+        table[method] = np.array(rows, float)
     return table
 
 

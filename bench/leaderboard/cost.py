@@ -19,11 +19,13 @@ class Cost:
 
     Attributes:
         stage: "generate" or "score". method: who generates; empty for scoring, which is counted per scored video.
-        parts: seconds of one sample by name of a part, where the records say.
+        parts: seconds of one sample by name of a part, the dearest first (of a core, in scoring).
         n: samples measured. seconds: of one sample on one process, mean; low, high: the 5th and 95th percentile
             (None where only the total is known).
         bytes: one sample leaves on the disk. peak_bytes: largest memory of the process; None where unknown.
         video_seconds: length of one sample's video; None where unknown.
+        cpu: seconds of a core for one sample; None where only wall time is known. once: seconds of a core for each
+            process, before its first sample.
     """
 
     stage: str
@@ -36,6 +38,8 @@ class Cost:
     peak_bytes: int | None = None
     video_seconds: float | None = None
     parts: tuple[tuple[str, float], ...] = ()
+    cpu: float | None = None
+    once: float = 0.0
 
     def total_hours(self, videos: int) -> float:
         """Hours of one process for so many videos: samples cost the same, whatever came before."""
@@ -89,7 +93,10 @@ def _generation(entry: Entry) -> Cost | None:
         (sum(sizes) + sum(motion)) / len(made),
         max((int(record["peak_bytes"]) for record in made if record.get("peak_bytes")), default=None),
         float(np.mean(lengths)) if lengths else None,
-        tuple((name, sum(took) / len(made)) for name, took in sorted(parts.items())),
+        tuple(
+            (name, sum(took) / len(made))
+            for name, took in sorted(parts.items(), key=lambda part: (-sum(part[1]), part[0]))
+        ),
     )
 
 
@@ -115,7 +122,30 @@ def _scoring(run: Run) -> Cost | None:
     kept = ("videos.jsonl", "results.json", "journal", "frames", "sets", "features")
     left = sum(_size(run.scores / name) for name in kept)
     seconds = float(about["seconds"]) * processes / scored
-    return Cost("score", "", scored, seconds, None, None, left / max(n, 1))
+    cpu = {name: float(took["cpu"]) for name, took in (about.get("costs") or {}).items()}
+    once = cpu.pop("loading", 0.0)
+    dearest = sorted(cpu.items(), key=lambda part: (-part[1], part[0]))
+    return Cost(
+        "score",
+        "",
+        scored,
+        seconds,
+        None,
+        None,
+        left / max(n, 1),
+        int(float(about["peak_megabytes"]) * 1e6) if about.get("peak_megabytes") else None,
+        _mean_length(run),
+        tuple((name.removeprefix("metric:"), took / scored) for name, took in dearest),
+        sum(cpu.values()) / scored if cpu else None,
+        once,
+    )
+
+
+def _mean_length(run: Run) -> float | None:
+    """Seconds of a video of the run, on average, where its records say."""
+    made = [record for entry in run.entries for record in entry.made.values()]
+    lengths = [length for record in made if (length := video_length(record)) is not None]
+    return float(np.mean(lengths)) if lengths else None
 
 
 def _size(path: Path) -> int:
@@ -157,7 +187,17 @@ def bytes_text(count: float) -> str:
 
 def cost_table(costs: Sequence[Cost], videos: int) -> str:
     """A table for the terminal: one sample, and so many of them on one process."""
-    head = ("stage", "samples", "s/sample", "x real time", "peak memory", "on disk", f"{videos:,} videos", "disk")
+    head = (
+        "stage",
+        "samples",
+        "s/sample",
+        "of a core",
+        "x real time",
+        "peak memory",
+        "on disk",
+        f"{videos:,} videos",
+        "disk",
+    )
     rows = [head]
     for cost, hours, size in per_video(costs, videos):
         rows.append(
@@ -165,6 +205,7 @@ def cost_table(costs: Sequence[Cost], videos: int) -> str:
                 f"{cost.stage} {cost.method}".strip(),
                 str(cost.n),
                 f"{cost.seconds:.3g}",
+                f"{cost.cpu:.3g}" if cost.cpu is not None else "-",
                 f"{cost.real_time:.3g}" if cost.real_time is not None else "-",
                 bytes_text(cost.peak_bytes) if cost.peak_bytes else "-",
                 bytes_text(cost.bytes),

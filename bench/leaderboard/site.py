@@ -20,6 +20,8 @@ from bench.report.model import number
 from bench.store import dumps, write_text
 
 PAGE = "index.html"
+PARTS = 6
+"""Parts of a stage that the page names."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def _suite_view(
         view["index"] = first + k
         view["n_shown"] = sum(column["any"] for column in view["columns"])
         view["has_dagger"] = any(column["dagger"] and column["any"] for column in view["columns"])
+        view["has_stand_in"] = any(column["stand_in"] and column["any"] for column in view["columns"])
         view["has_reference"] = any(column["reference"] for column in view["columns"])
         views.append(view)
     labels = {"": f"all {len(suite.samples)} samples"}
@@ -204,12 +207,13 @@ def _cost_view(cost: Cost, colours: dict[str, int], cost_of: int) -> dict[str, A
         "n": cost.n,
         "seconds": number(cost.seconds, 3),
         "spread": f"{number(cost.low, 3)} to {number(cost.high, 3)}" if cost.low is not None else "",
+        "cpu": number(cost.cpu, 3) if cost.cpu is not None else "",
         "real_time": number(cost.real_time, 3) if cost.real_time is not None else "",
         "memory": bytes_text(cost.peak_bytes) if cost.peak_bytes else "",
         "bytes": bytes_text(cost.bytes),
         "hours": hours_text(cost.total_hours(cost_of)),
         "total_bytes": bytes_text(cost.total_bytes(cost_of)),
-        "parts": ", ".join(f"{name} {number(seconds, 2)} s" for name, seconds in cost.parts),
+        "parts": ", ".join(f"{name} {number(seconds, 2)} s" for name, seconds in cost.parts[:PARTS]),
     }
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from bench.leaderboard.boards import Board, common_samples, make_board, profiles_of
 from bench.leaderboard.runs import load_suites
-from bench.leaderboard.site import suite_boards
+from bench.leaderboard.site import failures, suite_boards
 from bench.leaderboard.view import board_view, radius
 from bench.paired import holm
 from bench.profiles import PROFILES
@@ -179,3 +179,37 @@ def test_common_samples_only_where_they_differ(tmp_path: Path) -> None:
     assert common_samples(board_of(write_run(tmp_path / "other", other))) == frozenset(SAMPLES[3:])
     (suite,) = load_suites([tmp_path / "same"])
     assert [p.name for p in profiles_of(suite)] == ["survey", "all"]
+
+
+def test_methods_that_could_not_run_are_shown_with_their_reason(tmp_path: Path) -> None:
+    import json
+
+    folder = write_run(tmp_path / "run", {m: {"mae": values(v)} for m, v in (("a", 1.0), ("b", 2.0))})
+    about = json.loads((folder / "run.json").read_text())
+    about["methods"] = [{"name": name} for name in ("a", "b", "lost")]
+    (folder / "run.json").write_text(json.dumps(about))
+    (folder / "lost").mkdir()
+    lost = {"name": "lost", "title": "a program", "status": "unavailable", "reason": "set LOST"}
+    (folder / "lost" / "method.json").write_text(json.dumps(lost))
+    board = board_of(folder)
+    assert board.unranked == {"lost": "has 0 of 1 metrics"}
+    assert board.columns[0].cells["lost"].reason == "set LOST"
+    (suite,) = load_suites([folder])
+    assert failures(suite) == [("lost", "all samples", "unavailable: set LOST")]
+
+
+def test_videos_that_were_never_made_lower_the_count(tmp_path: Path) -> None:
+    """A method that fails on a sample has no score there: the count says of how many samples it was asked for."""
+    made = {"a": {"mae": values(1.0)}, "b": {"mae": {s: v for s, v in values(0.5).items() if s != "s3"}}}
+    board = board_of(write_run(tmp_path / "run", made))
+    cell = board.columns[0].cells["b"]
+    assert (len(cell.samples), cell.total) == (7, 8)
+    assert board.columns[0].best == set()
+
+
+def test_intervals_of_places_use_the_samples_that_all_columns_have(tmp_path: Path) -> None:
+    few = {s: v for s, v in values(0.5, 0.01).items() if s > "s3"}
+    made = {m: {"mae": values(v), "ssim_wang": {s: x / v for s, x in few.items()}} for m, v in (("a", 1.0), ("b", 2.0))}
+    board = board_of(write_run(tmp_path / "run", made))
+    assert [column.ranked for column in board.columns] == [True, True]
+    assert (board.standings["a"].low, board.standings["a"].high) == (1.0, 1.0)

@@ -194,6 +194,16 @@ def test_cost_is_what_the_records_say(tmp_path: Path) -> None:
     size = sum((run / "scores" / name).stat().st_size for name in ("results.json", "videos.jsonl"))
     assert score.bytes == pytest.approx(size / 12)
     assert "generate a" in cost_table([a, b, score], 1000)
+    about = json.loads((run / "scores" / "run.json").read_text())
+    costs = {
+        "loading": {"wall": 9.0, "cpu": 4.0},
+        "metric:mae": {"wall": 9.0, "cpu": 1.2},
+        "pose": {"wall": 9.0, "cpu": 2.4},
+    }
+    (run / "scores" / "run.json").write_text(json.dumps(about | {"costs": costs, "peak_megabytes": 300}))
+    score = estimate([load_run(run)])[-1]
+    assert (score.cpu, score.once, score.peak_bytes) == (pytest.approx(3.6 / 12), 4.0, 300_000_000)
+    assert score.parts == (("pose", pytest.approx(0.2)), ("mae", pytest.approx(0.1)))
 
 
 def test_failed_samples_cost_nothing_and_are_listed(tmp_path: Path) -> None:
