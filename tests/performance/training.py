@@ -106,7 +106,8 @@ def measure(steps: int = 12, seconds: int = 4) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for split in ("train", "test"):
-            write_clip(root / "data" / split / f"of_{split}", seconds)
+            write_clip(root / "data" / split, seconds)
+            (root / "data" / split / "p").rename(root / "data" / split / f"person_of_{split}")
         clip = next(clip for clip in find_clips(root / "data", "MMFace4D") if clip.split == "train")
         fast, wait = ours(root, steps)
         slow, wait_reference = reference(clip.path, steps)

@@ -282,8 +282,8 @@ def test_distilling_starts_from_the_teacher_and_leaves_it_alone(faces: Path, who
             tmp_path,
             stage="distilling",
             resume_ckpt=str(teacher),
-            iterations=60,
-            save_freq=30,
+            iterations=40,
+            save_freq=20,
             model={},
             stage_options={"perceptual": "gradients_lite"},
         )  # fmt: skip
@@ -294,7 +294,7 @@ def test_distilling_starts_from_the_teacher_and_leaves_it_alone(faces: Path, who
             assert torch.equal(value, after[name]), name
     assert not torch.equal(before["student_dec.final.0.weight"], after["student_dec.final.0.weight"])
     rows = read_table(tmp_path / "r" / LOSSES)
-    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert np.mean([row["loss"] for row in rows[-5:]]) < 0.85 * rows[0]["loss"]
     assert set(rows[0]) >= {"perceptual", "l1", "perceptual_masked", "l1_masked"}
     assert outcome.figures["psnr_to_teacher"] > read_table(tmp_path / "r" / VALIDATION)[0]["psnr_to_teacher"] - 1
     history = load_checkpoint(outcome.exported).record["history"]  # type: ignore[arg-type]
