@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def start(arguments: list[str], ranks: int = 1) -> subprocess.Popen:
 
 def finish(arguments: list[str], ranks: int = 1) -> None:
     process = start(arguments, ranks)
-    _, said = process.communicate(timeout=600)
+    _, said = process.communicate(timeout=1200)
     assert process.returncode == 0, said.decode()[-3000:]
 
 
@@ -87,7 +88,7 @@ def alive(text: str) -> list[int]:
     return found
 
 
-def wait_for(condition, seconds: float = 120.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 600.0) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen"
@@ -123,7 +124,7 @@ def test_a_killed_rank_leaves_finished_samples_and_the_rest_goes_on(tmp_path: Pa
     victims = [pid for pid in alive(str(three)) if b"RANK=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")]
     ranks = [pid for pid in victims if b"bench\0run" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(ranks[0], signal.SIGKILL)
-    process.communicate(timeout=300)
+    process.communicate(timeout=900)
     assert process.returncode != 0
     kept = {path: path.stat().st_mtime_ns for path in records(three) if json.loads(path.read_text())["status"] == "ok"}
     assert kept
@@ -155,7 +156,7 @@ def test_a_method_killed_from_outside_costs_one_sample_and_is_done_again(tmp_pat
 
     wait_for(running)
     os.kill(programs[0], signal.SIGKILL)
-    process.communicate(timeout=300)
+    process.communicate(timeout=900)
     assert process.returncode == 5
     causes = [json.loads(path.read_text())["cause"] for path in records(out)]
     assert sorted(causes) == ["", "", "crash"]
@@ -180,7 +181,7 @@ def test_slurm_ranks_share_the_work(tmp_path: Path) -> None:
         for rank in ("0", "1")
     ]  # fmt: skip
     for process in processes:
-        _, said = process.communicate(timeout=300)
+        _, said = process.communicate(timeout=900)
         assert process.returncode == 0, said.decode()[-3000:]
     assert outcome(tmp_path / "two") == outcome(tmp_path / "one")
 
