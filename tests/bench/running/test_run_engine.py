@@ -154,6 +154,7 @@ def in_ranks(size: int, work: Callable[[Ranks], object]) -> list:
         return list(pool.map(work, [Rank(rank, size, meeting, board) for rank in range(size)]))
 
 
+@pytest.mark.slow
 def test_ranks_share_the_samples_and_any_number_gives_the_same(tmp_path: Path) -> None:
     samples = samples_of(tmp_path, 4)
     options = RunOptions(tmp_path / "one", "avatar", ("static", "copy"))
