@@ -215,12 +215,16 @@ function drawSpeed(number) {
   }
   svg.append(draw("text", {x: left, y: height - 4}, width < 420 ? "seconds a sample; size: peak memory" : "seconds a sample (log); size: peak memory; up: better mean rank"));
   const most = Math.max(...dots.map(entry => entry.memory || 0));
+  const taken = [];
   for (const entry of dots) {
     const radius = entry.memory ? 6 + 9 * Math.sqrt(entry.memory / most) : 6, cx = x(entry.seconds), cy = y(ranks[entry.label]);
     const dot = draw("circle", {cx, cy, r: radius, class: `f${entry.colour}`, "fill-opacity": 0.8});
     dot.append(draw("title", {}, `${entry.label}: ${short(entry.seconds, 3)} s a sample${entry.memory ? `, ${Math.round(entry.memory / 1e6)} MB` : ""}`));
-    const late = cx > width * 0.66;
-    const label = draw("text", {x: late ? cx - radius - 5 : cx + radius + 5, y: cy + 4, "text-anchor": late ? "end" : "start", class: "strong"}, entry.label);
+    const late = cx > width * 0.6, x0 = late ? cx - radius - 5 : cx + radius + 5;
+    let y0 = cy + 4;
+    while (taken.some(([tx, ty]) => Math.abs(tx - x0) < 150 && Math.abs(ty - y0) < 13)) y0 += 13; // no label on another
+    taken.push([x0, y0]);
+    const label = draw("text", {x: x0, y: y0, "text-anchor": late ? "end" : "start", class: "strong"}, fitting(entry.label, width * 0.6));
     svg.append(dot, label);
   }
   holder.replaceChildren(svg);

@@ -213,8 +213,13 @@ def _cost_view(cost: Cost, colours: dict[str, int], cost_of: int) -> dict[str, A
         "bytes": bytes_text(cost.bytes),
         "hours": hours_text(cost.total_hours(cost_of)),
         "total_bytes": bytes_text(cost.total_bytes(cost_of)),
-        "parts": ", ".join(f"{name} {number(seconds, 2)} s" for name, seconds in cost.parts[:PARTS]),
+        "parts": ", ".join(f"{name} {number(took, 2)} s" for name, took in _dear(cost)),
     }
+
+
+def _dear(cost: Cost) -> list[tuple[str, float]]:
+    """The parts of a stage that are worth naming: those of a hundredth of the dearest at least."""
+    return [(name, took) for name, took in cost.parts[:PARTS] if took >= 0.01 * cost.parts[0][1] and took >= 1e-4]
 
 
 def _facts(run: Run) -> str:

@@ -213,3 +213,11 @@ def test_intervals_of_places_use_the_samples_that_all_columns_have(tmp_path: Pat
     board = board_of(write_run(tmp_path / "run", made))
     assert [column.ranked for column in board.columns] == [True, True]
     assert (board.standings["a"].low, board.standings["a"].high) == (1.0, 1.0)
+
+
+def test_exact_truth_comes_first_where_there_is_any(tmp_path: Path) -> None:
+    made = {m: {"vertex_error": values(v), "psnr_rgb": values(30.0)} for m, v in (("a", 1.0), ("b", 2.0))}
+    (suite,) = load_suites([write_run(tmp_path / "run", made)])
+    assert [p.name for p in profiles_of(suite)][0] == "truth"
+    board = make_board(suite, profiles_of(suite)[0])
+    assert board.columns[0].best == {"a"}
