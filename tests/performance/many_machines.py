@@ -29,7 +29,7 @@ def main() -> None:
     """Prints both tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.performance.many_machines", description=__doc__)
     parser.add_argument("--videos", type=int, default=100_000, help="videos spread over ranks")
-    parser.add_argument("--scored", type=int, default=20_000, help="samples of the leaderboard, by three methods")
+    parser.add_argument("--scored", type=int, default=5_000, help="samples of the leaderboard, by three methods")
     arguments = parser.parse_args()
     print(f"{arguments.videos} videos of 2 to 30 s: longest rank over mean rank, seconds of a core to share them out")
     for size in (2, 16, 64, 512):
