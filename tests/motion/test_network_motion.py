@@ -12,6 +12,7 @@ from vfa.errors import InputError
 from vfa.face.crop import SquareCrop
 from vfa.media.frame import Frame
 from vfa.models.config import AnimatorConfig
+from vfa.motion.motion import Motion
 from vfa.motion.network import ControllerTracker, DriverMotion, NetworkMotion, bilinear, encode_driver
 from vfa.motion.network_input import DriverFrames, followed_crop, source_frame
 from vfa.render.camera import Camera
@@ -290,3 +291,20 @@ def test_crop_follows_the_face_unless_it_fills_the_frame() -> None:
     crop = followed_crop(face, 1280, 720)
     assert crop is not None and crop.side == 192 and crop.x + crop.side / 2 == pytest.approx(350, abs=1)
     assert followed_crop(face, 256, 256) is None
+
+
+def test_lids_and_gaze_are_the_drivers_own(animator) -> None:
+    """The rig closes lids as a whole, so their controllers cannot; without a driver's eyes they stay as at rest."""
+    known = driver(animator, 3)
+
+    def eyes(index: int) -> Motion:
+        opening, gaze = np.array([1 - 0.2 * index, 0.5]), np.array([0.1 * index, 0])
+        return Motion(known.times[index], PIXELS, np.ones(1, bool), gaze=gaze, lid_opening=opening)
+
+    looking = NetworkMotion(animator, source(), CAMERA, PIXELS, DEPTHS, known, eyes=eyes)
+    blind = NetworkMotion(animator, source(), CAMERA, PIXELS, DEPTHS, known)
+    for index, (one, other) in enumerate(zip(looking.frames(), blind.frames(), strict=True)):
+        assert one.motion.lid_opening.tolist() == [1 - 0.2 * index, 0.5]
+        assert one.motion.gaze.tolist() == [0.1 * index, 0]
+        assert other.motion.lid_opening.tolist() == [1, 1] and not other.motion.gaze.any()
+        assert np.array_equal(one.motion.translation, other.motion.translation)

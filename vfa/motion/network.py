@@ -8,7 +8,7 @@ the source at rest, so that a driver who does not move leaves the avatar exactly
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -177,6 +177,8 @@ class NetworkMotion:
         rigid: indices of controllers that move with the skull; their rigid motion becomes the pose. None: no pose, the
             translations hold all motion.
         static: bool [K], controllers that never move.
+        eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
+            as they are at rest. A lid is a pixel or two in the networks' picture, and the rig closes lids as a whole.
     """
 
     def __init__(
@@ -191,6 +193,7 @@ class NetworkMotion:
         start: int | None = 0,
         rigid: np.ndarray | None = None,
         static: np.ndarray | None = None,
+        eyes: Callable[[int], Motion] | None = None,
     ) -> None:
         import torch
 
@@ -212,6 +215,7 @@ class NetworkMotion:
         )  # fmt: skip
         self._rigid = None if rigid is None else np.asarray(rigid)
         self._static = np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)
+        self._eyes = eyes
         self._pose = np.eye(4)
 
     def frames(self, wanted: range | None = None, *, batch_size: int = 8) -> Iterator[NetworkFrame]:
@@ -229,6 +233,9 @@ class NetworkMotion:
             for row, index in enumerate(batch):
                 translation, tracked = self.tracker.track(flow[row], rgbd[row, 3], mask[row, 0])
                 motion = self._motion(translation, tracked, self.driver.times[index])
+                if self._eyes is not None:
+                    seen = self._eyes(index)
+                    motion = replace(motion, gaze=seen.gaze, lid_opening=seen.lid_opening)
                 yield NetworkFrame(motion, _color(rgbd[row]), self._depth(rgbd[row, 3]))
 
     def _motion(self, translation: np.ndarray, tracked: np.ndarray, time: Fraction) -> Motion:

@@ -13,6 +13,8 @@ from vfa.face.topology import STABLE
 from vfa.media.normalize import CONVENTIONS, Convention
 from vfa.mesh.controllers import STATIC
 from vfa.motion.driver import Driver
+from vfa.motion.landmarks import LandmarkMotion
+from vfa.motion.motion import Motion
 from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
 from vfa.motion.network_input import DriverFrames, face_size, followed_crop, raised, source_frame
 from vfa.render.camera import Camera
@@ -91,7 +93,7 @@ def network_motion(
     start: int | None = None,
     pose: bool = True,
 ) -> NetworkMotion:
-    """The networks, ready to move a stage's controllers.
+    """The networks, ready to move a stage's controllers; lids and gaze follow the driver's landmarks.
 
     Args:
         animator: the networks.
@@ -108,6 +110,14 @@ def network_motion(
     controllers = rig.controllers
     placed = view.project(controllers.positions(rig.rest))
     stable = controllers.rows(STABLE)
+    start = driver.start if start is None else start
+    eyes: Callable[[int], Motion] | None = None
+    if rig.eyes and len(driver.landmarks):
+        seen = LandmarkMotion(rig, driver.landmarks[start])
+
+        def eyes(index: int) -> Motion:
+            return seen.motion(driver.landmarks[index], driver.times[index])
+
     return NetworkMotion(
         animator,
         source_frame(picture.color, picture.depth, _convention(animator)),
@@ -115,9 +125,10 @@ def network_motion(
         placed[:, :2],
         placed[:, 2],
         encoded,
-        start=driver.start if start is None else start,
+        start=start,
         rigid=np.unique(stable[stable >= 0]) if pose else None,
         static=controllers.landmark == STATIC,
+        eyes=eyes,
     )
 
 
