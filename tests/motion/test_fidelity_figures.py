@@ -132,19 +132,13 @@ def test_a_pair_starts_at_rest_and_its_truth_is_the_avatars_person() -> None:
 
 def test_true_flow_and_depth_measure_as_the_truth() -> None:
     """The instrument itself: what follows exact flow and depth reads what the exact vertices read."""
-    from dataclasses import replace
-
     from tests.performance import fidelity_pictures as pictures
     from tests.performance.fidelity_people import draw_pair
 
-    pair = draw_pair(0, seed=2**20 + 5, frames=60, rate=Fraction(12))
-    chosen = [0, 8, 14, 20, 26, 44]
-    play = pair.driver.performance
-    cut = {name: getattr(play, name)[chosen] for name in ("time", "expression", "euler", "translation", "gaze")}
-    scenes = {name: replace(getattr(pair, name), performance=replace(play, **cut)) for name in ("driver", "truth")}
-    setting = pictures.film(replace(pair, **scenes), 128, 7)
+    setting = pictures.film(draw_pair(0, seed=2**20 + 5, frames=9, rate=Fraction(12)), 128, 7)
+    assert np.array_equal(setting.shots[0].points, setting.rest)
     made = pictures.exactly(setting)
-    assert np.nanmax(made.flow) < 1e-3 and np.nanmean(made.flow_still) > 1 and np.nanmax(made.depth) < 1e-3
+    assert np.nanmax(made.flow) < 1e-3 and np.nanmean(made.flow_still) > 4 and np.nanmax(made.depth) < 1e-3
     assert made.tracked > 0.9
     for name, least in (("lip gap", 0.95), ("eye opening", 0.95), ("yaw", 0.99)):
         found = agreement(made.truth[name], made.features[name])

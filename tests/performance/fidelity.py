@@ -44,6 +44,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=4, help="pairs of people")
     parser.add_argument("--frames", type=int, default=72, help="of each pair")
     parser.add_argument("--rate", type=int, default=12, help="frames a second of each pair")
+    parser.add_argument("--clips", default=",".join(fidelity_clips.CLIPS), help="real recordings, with commas between")
     parser.add_argument("--clip-frames", type=int, default=400, help="most frames of a real recording; 0 for all")
     parser.add_argument("--movie", type=int, default=512, help="side of the movies that are measured, pixels")
     parser.add_argument(
@@ -51,12 +52,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=SEED, help="of the people")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder of fidelity.md and fidelity.json")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--work", type=Path, help="keep recordings and movies in this folder")
     if parser.parse_args(arguments).quick:
         parser.set_defaults(**QUICK)
     given = parser.parse_args(arguments)
     given.rows = [key for key in given.rows.split(",") if key]
     given.parts = [part for part in given.parts.split(",") if part]
+    given.clips = [name for name in given.clips.split(",") if name]
     for name, least in (("pairs", 1), ("frames", 8), ("rate", 1), ("movie", 64), ("clip_frames", 0)):
         if getattr(given, name) < least:
             raise InputError(f"--{name.replace('_', '-')} is too small", expected=f"at least {least}",
@@ -64,12 +67,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     unknown = [part for part in given.parts if part not in ("people", "pictures", "clips")]
     if unknown:
         raise InputError("--parts has an unknown value", expected="people,pictures,clips", found=unknown[0])
+    unknown = [name for name in given.clips if name not in fidelity_clips.CLIPS]
+    if unknown:
+        raise InputError("--clips has an unknown value", expected=",".join(fidelity_clips.CLIPS), found=unknown[0])
     return given
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures everything and writes both files."""
-    guarded(lambda: run(parse(arguments)), debug=False)
+    words = sys.argv[1:] if arguments is None else arguments
+    guarded(lambda: run(parse(words)), debug="--debug" in words)
 
 
 def run(given: argparse.Namespace) -> None:
@@ -93,7 +100,7 @@ def run(given: argparse.Namespace) -> None:
         if "pictures" in given.parts:
             record["pictures"] = pictures(sources, pairs, given.seed, progress)
         if "clips" in given.parts:
-            record["clips"] = clips(rows, work / "clips", given.clip_frames or None, given.movie, progress)
+            record["clips"] = clips(rows, given, work / "clips", progress)
     from vfa.export.record import write_text
     from vfa.media.atomic import write_json
 
@@ -133,7 +140,7 @@ def about(given: argparse.Namespace, sources: list[NetworkSource]) -> dict[str, 
     defaults = vars(parse([]))
     options = {name: getattr(given, name) for name in ("pairs", "frames", "rate", "seed", "clip_frames", "movie")}
     changed = [f"--{name.replace('_', '-')} {value}" for name, value in options.items() if value != defaults[name]]
-    changed += [f"--{name} {','.join(getattr(given, name))}" for name in ("rows", "parts")
+    changed += [f"--{name} {','.join(getattr(given, name))}" for name in ("rows", "parts", "clips")
                 if getattr(given, name) != defaults[name]]  # fmt: skip
     return {
         "options": {**options, "given": " ".join(changed)},
@@ -279,11 +286,12 @@ def picture_row(title: str, network: bool, drives: list[Any]) -> dict[str, Any]:
     }
 
 
-def clips(rows: list[Row], work: Path, length: int | None, size: int, progress: Progress) -> dict[str, Any]:
+def clips(rows: list[Row], given: argparse.Namespace, work: Path, progress: Progress) -> dict[str, Any]:
     """The tables of real recordings; methods that need the truth or never move are left out."""
     from tests.performance.retargeting import landmarks
 
-    found = fidelity_clips.found_clips()
+    length = given.clip_frames or None
+    found = [path for path in fidelity_clips.found_clips() if path.name in given.clips]
     if not found:
         return {"missing": "the recordings in ../shared/real are not on this machine", "clips": []}
     out = []
@@ -299,7 +307,7 @@ def clips(rows: list[Row], work: Path, length: int | None, size: int, progress: 
             if row.missing:
                 continue
             try:
-                movie = fidelity_clips.animated(row, path, work, length=length, size=size, progress=progress)
+                movie = fidelity_clips.animated(row, path, work, length=length, size=given.movie, progress=progress)
                 progress.stage(f"{path.name}: {row.key}", None)
                 made = fidelity_clips.compare(driver, landmarks(movie))
             except VFAError as error:
@@ -317,4 +325,4 @@ def plain(found: Agreement) -> dict[str, float | None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

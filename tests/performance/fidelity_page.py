@@ -51,11 +51,12 @@ also its depth) and the mesh, and goes the whole way from finding the face to mo
 PICTURES = """## The network alone, on people with exact truth
 
 The same people, but source and performer are seen by one camera, somewhat from the side, at the network's size, the
-performer before a blurred random background. *Flow*: end-point error over all pixels whose surface the source shows, as
-a share of no motion; *eyes, mouth*: the same there; *depth*: mean error. The other columns follow surface points
-through flow and depth (lips on their outer edge, lids 4.5 mm from theirs: closed lips share a pixel). *Tracked*: the
-share of points that could be followed. *ms*: encoder and generator, one frame at a time. The last row feeds the true
-flow and depth through the same measurement: its ceiling.
+performer before a blurred random background. The first frame is the face at rest, the others are drawn from a
+performance, from random mixes of expressions and from turns of up to 28 degrees. *Flow*: end-point error over all
+pixels whose surface the source shows, as a share of no motion; *eyes, mouth*: the same there; *depth*: mean error. The
+other columns follow surface points through flow and depth (lips on their outer edge, lids 4.5 mm from theirs: closed
+lips share a pixel). *Tracked*: the share of points that could be followed. *ms*: encoder and generator, one frame at a
+time. The last row feeds the true flow and depth through the same measurement: its ceiling.
 """
 
 CLIPS = """## Real recordings

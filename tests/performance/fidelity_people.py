@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 RECORDED = 256
 """Side of a recording in pixels."""
-ZOOM = (0.75, 1.1)
-"""Size of the head in a network's picture, relative to one that fills it, as in training."""
 
 
 @dataclass(frozen=True)
@@ -49,40 +47,41 @@ def draw_pair(number: int, *, seed: int, frames: int, rate: Fraction) -> Pair:
         frames, rate: of the performance.
     """
     from bench.suites.synthetic import Recipe, driving_scene, source_scene
+    from dataset.scenes import PIXELS_PER_UNIT
 
     recipe = Recipe(people=2 * number + 2, seed=seed, frames=frames, rate=str(rate), size=RECORDED)
     rng = np.random.default_rng([seed, 21, number])
     distance, zoom = rng.uniform(4.5, 8.0), rng.uniform(0.75, 1.0)
     middle = np.array([*rng.uniform(-0.1, 0.1, 2), 0.0])
     driver = driving_scene(recipe, 2 * number + 1, 0)
-    driver = replace(driver, camera=_camera(middle + [0, 0, distance], middle, [0, 1, 0], zoom, RECORDED))
+    camera = Camera(middle + [0, 0, distance], middle, focal=PIXELS_PER_UNIT * zoom * distance * RECORDED,
+                    principal=(RECORDED / 2, RECORDED / 2), width=RECORDED, height=RECORDED)  # fmt: skip
+    driver = replace(driver, camera=camera)
     person = source_scene(recipe, 2 * number).person
     return Pair(number, person, driver, replace(driver, person=person))
 
 
 def seen_alike(pair: Pair, size: int, seed: int) -> tuple[Scene, Scene]:
-    """Performer and avatar in the same place before the same camera, somewhat from the side, as training has it.
+    """Performer and avatar in the same place before the same camera, moving as widely as in training.
+
+    The first frame is the face at rest; the others are drawn from a performance, from random expressions and turns of
+    up to 28 degrees.
 
     Args:
-        pair: the people. size: of the pictures in pixels. seed: of the view and the avatar's light.
+        pair: the people, and how many frames. size: of the pictures in pixels. seed: of everything else.
     """
-    from dataset.scenes import draw_backdrop, draw_camera, draw_light
+    from dataset.scenes import draw_backdrop, draw_light
+    from dataset.stream import PLAY_FRAMES, GroupStream
 
     rng = np.random.default_rng([seed, 22, pair.number])
-    drawn = draw_camera(rng, size)
-    camera = _camera(drawn.eye, drawn.target, drawn.up, rng.uniform(*ZOOM), size)
-    driver = replace(pair.driver, camera=camera, backdrop=draw_backdrop(rng, size))
-    return driver, replace(pair.truth, camera=camera, gamma=draw_light(rng))
-
-
-def _camera(eye: np.ndarray, target: np.ndarray, up: np.ndarray | list, zoom: float, size: int) -> Camera:
-    """A square view in which a head that is `zoom` times as large would fill the picture."""
-    from dataset.scenes import PIXELS_PER_UNIT
-
-    distance = float(np.linalg.norm(np.asarray(eye) - target))
-    middle = (size / 2, size / 2)
-    focal = PIXELS_PER_UNIT * zoom * distance * size
-    return Camera(eye, target, np.asarray(up, float), focal=focal, principal=middle, width=size, height=size)
+    frames = min(pair.driver.n_frames, PLAY_FRAMES)
+    scene = GroupStream(seed=seed, size=size, frames=frames, pairs=0).scene(pair.number, rng)
+    moves = {name: getattr(scene.performance, name).copy() for name in ("expression", "euler", "translation", "gaze")}
+    for values in moves.values():
+        values[0] = 0
+    play = replace(scene.performance, **moves)
+    driver = replace(scene, person=pair.driver.person, performance=play, backdrop=draw_backdrop(rng, size))
+    return driver, replace(driver, person=pair.avatar, gamma=draw_light(rng), backdrop=None)
 
 
 def write_recording(pair: Pair, folder: Path, seed: int) -> Path:

@@ -247,13 +247,14 @@ def compared(
         found = (flow.transpose(1, 2, 0) + 1) * (size / 2) - middle
         off = np.linalg.norm(found - np.nan_to_num(shot.flow), axis=-1)
         length = np.linalg.norm(np.nan_to_num(shot.flow), axis=-1)
-        deep = np.abs(given.near + (depth + 1) * half - np.nan_to_num(shot.true_depth)) * regions().mm
+        missed = np.abs(given.near + (depth + 1) * half - np.nan_to_num(shot.true_depth)) * regions().mm
         parts = ((off, shot.visible), (off, shot.detail), (length, shot.visible), (length, shot.detail),
-                 (deep, shot.visible))  # fmt: skip
+                 (missed, shot.visible))  # fmt: skip
         rows.append(tuple(float(value[where].mean()) if where.any() else float("nan") for value, where in parts))
         moved, known = tracker.track(flow, depth, mask)
         tracked += float(known.mean()) / len(made)
         features.append(measured(np.where(known[:, None], setting.rest + moved, np.nan), setting.rest))
     truth = [measured(shot.points, setting.rest) for shot in setting.shots]
     curves = [{name: np.array([row[name] for row in table]) for name in FEATURES} for table in (features, truth)]
-    return Drive(*np.array(rows).T, curves[0], curves[1], tracked, spent)
+    flow, detail, flow_still, detail_still, deep = np.array(rows).T
+    return Drive(flow, detail, flow_still, detail_still, deep, curves[0], curves[1], tracked, spent)
