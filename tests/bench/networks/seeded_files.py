@@ -126,25 +126,25 @@ def write_toy_arcface(path: Path) -> None:
 def red_detector() -> dict[str, np.ndarray]:
     """S3FD's layout with values under which it finds what is redder than blue, as skin is, and nothing else.
 
-    Random values would see faces in every corner. Here one channel carries red minus blue through the trunk, each stage
-    blurring it; the level of 32 pixels fires where its mean over nine cells is high, with boxes of 102 pixels (410 in
-    the frame); all other levels are certain of background.
+    Random values would see faces in every corner. Here one channel carries red minus blue through the trunk, blurred by
+    its first stages; the level of 32 pixels fires where that is above about 59, with boxes of 102 pixels (410 in the
+    frame); all other levels are certain of background.
     """
     state = {name: np.zeros(shape, np.float32) for name, shape in layouts.s3fd().items()}
     first = state["vgg.0.weight"]
     first[0, 0, 1, 1], first[0, 2, 1, 1] = 1.0, -1.0
     state["vgg.0.bias"][0] = 19.0  # the difference of the two means that are removed before
-    for index in (2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28):
+    for index in (2, 5, 7, 10, 12, 14):
         state[f"vgg.{index}.weight"][0, 0] = 1 / 9
-    for name in ("vgg.31", "vgg.33"):
+    for name in (f"vgg.{index}" for index in (17, 19, 21, 24, 26, 28, 31, 33)):
         middle = state[f"{name}.weight"].shape[-1] // 2
         state[f"{name}.weight"][0, 0, middle, middle] = 1.0
     for name in ("3_3", "4_3", "5_3"):
         state[f"L2Norm{name}.weight"][:] = 1.0
     for level in range(6):
         state[f"conf.{level}.bias"][0] = 20.0
-    state["conf.3.weight"][1, 0] = 0.5 / 9
-    state["conf.3.bias"][:] = (10.0, 0.0)
+    state["conf.3.weight"][1, 0, 1, 1] = 0.2
+    state["conf.3.bias"][:] = (9.6, 0.0)
     state["loc.3.bias"][2:] = np.log(0.8) / 0.2
     return state
 

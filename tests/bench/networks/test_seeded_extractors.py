@@ -207,7 +207,8 @@ def test_the_seeded_detector_finds_what_is_red() -> None:
     red[150:400, 120:380] = (190, 110, 90)
     (one,) = detect_faces(network, red)
     centre = (one[:2] + one[2:4]) / 2
-    assert np.abs(centre - (250, 275)).max() < 80
+    # The cells of this level lie 128 pixels apart.
+    assert np.abs(centre - (250, 275)).max() < 100
     assert one[2] - one[0] == pytest.approx(0.8 * 128 * 4, rel=1e-4)
     empty, found = detect_in_frames(network, [grey, red])
     assert len(empty) == 0
