@@ -16,6 +16,7 @@ import numpy as np
 
 from vfa.errors import InputError
 from vfa.motion.motion import Motion
+from vfa.motion.mouth import Mouth
 from vfa.motion.network_input import SourceFrame
 from vfa.motion.rigid import fit_similarity
 from vfa.motion.splat import invert_flow
@@ -108,6 +109,8 @@ class ControllerTracker:
         rest_flow: float [2, S, S], the flow of the source at rest.
         rest_depth: float [S, S], the generated depth of the source at rest.
         rest_mask: float [S, S] in 0..1, how far that flow is trusted; None: everywhere.
+        probes: float [K, 2], where in the picture the motion of each controller is read, see `vfa.motion.mouth`; None:
+            at the controller itself.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class ControllerTracker:
         rest_flow: np.ndarray,
         rest_depth: np.ndarray,
         rest_mask: np.ndarray | None = None,
+        probes: np.ndarray | None = None,
     ) -> None:
         size = rest_depth.shape[-1]
         self.view = camera if camera.width == size else camera.scaled(size / camera.width)
@@ -126,11 +130,12 @@ class ControllerTracker:
             raise InputError("the source's view is not square", found=f"{camera.width}x{camera.height}")
         self.size, self.depth_scale = size, depth_scale
         self.pixels = np.asarray(pixels, np.float64) * (size / camera.width)
+        self.probes = self.pixels if probes is None else np.asarray(probes, np.float64) * (size / camera.width)
         self.depths = np.asarray(depths, np.float64)
         self.rest = self.view.unproject(self.pixels[:, 0], self.pixels[:, 1], self.depths)
-        place = invert_flow(rest_flow, rest_mask).at(self.pixels)
-        # Where nothing lands even at rest, the controller's own pixel is the best guess.
-        self.rest_place = np.where(np.isfinite(place), place, self.pixels)
+        place = invert_flow(rest_flow, rest_mask).at(self.probes)
+        # Where nothing lands even at rest, the place itself is the best guess.
+        self.rest_place = np.where(np.isfinite(place), place, self.probes)
         self.rest_depth = bilinear(rest_depth, self.rest_place)
 
     def track(
@@ -149,7 +154,7 @@ class ControllerTracker:
             what lands on the border, and what changes its depth by more than the mean plus 2 sigma of all (and
             `LEAST_JUMP`).
         """
-        place = invert_flow(flow, mask).at(self.pixels)
+        place = invert_flow(flow, mask).at(self.probes)
         tracked = np.isfinite(place).all(axis=1)
         place = np.where(tracked[:, None], place, self.rest_place)
         tracked &= ((place > BORDER) & (place < self.size - BORDER)).all(axis=1)
@@ -177,6 +182,7 @@ class NetworkMotion:
         rigid: indices of controllers that move with the skull; their rigid motion becomes the pose. None: no pose, the
             translations hold all motion.
         static: bool [K], controllers that never move.
+        mouth: where the motion of the lips is read, and how far they have parted; None: each controller by itself.
         eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
             as they are at rest. A lid is a pixel or two in the networks' picture, and the rig closes lids as a whole.
     """
@@ -193,6 +199,7 @@ class NetworkMotion:
         start: int | None = 0,
         rigid: np.ndarray | None = None,
         static: np.ndarray | None = None,
+        mouth: Mouth | None = None,
         eyes: Callable[[int], Motion] | None = None,
     ) -> None:
         import torch
@@ -212,7 +219,9 @@ class NetworkMotion:
         self.tracker = ControllerTracker(
             camera, pixels, depths, (source.far - source.near) / 2,
             still.flow[0].cpu().numpy(), still.rgbd[0, 3].cpu().numpy(), still.mask[0, 0].cpu().numpy(),
+            None if mouth is None else mouth.probes(pixels),
         )  # fmt: skip
+        self._mouth = mouth
         self._rigid = None if rigid is None else np.asarray(rigid)
         self._static = np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)
         self._eyes = eyes
@@ -252,7 +261,8 @@ class NetworkMotion:
             # In the head's own frame: undo the pose, which is applied after the translations.
             local = (rest + translation - self._pose[:3, 3]) @ self._pose[:3, :3] - rest
             translation = np.where((tracked & ~self._static)[:, None], local, 0.0)
-        return Motion(time, translation, tracked | self._static, self._pose.copy())
+        gap = None if self._mouth is None else self._mouth.gap(translation)
+        return Motion(time, translation, tracked | self._static, self._pose.copy(), lip_gap=gap)
 
     def _depth(self, depth: np.ndarray) -> np.ndarray:
         span = self.source.far - self.source.near

@@ -15,6 +15,7 @@ from vfa.mesh.controllers import STATIC
 from vfa.motion.driver import Driver
 from vfa.motion.landmarks import LandmarkMotion
 from vfa.motion.motion import Motion
+from vfa.motion.mouth import Mouth
 from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
 from vfa.motion.network_input import DriverFrames, face_size, followed_crop, raised, source_frame
 from vfa.render.camera import Camera
@@ -128,6 +129,7 @@ def network_motion(
         start=start,
         rigid=np.unique(stable[stable >= 0]) if pose else None,
         static=controllers.landmark == STATIC,
+        mouth=None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1]),
         eyes=eyes,
     )
 
