@@ -298,3 +298,14 @@ def test_search_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a b.pt", "it's.pt", "$(touch x).pt", "-rf.pt", "ü" * 60 + ".pt"])
 def test_any_file_name(state: State, tmp_path: Path, name: str) -> None:
     assert load_checkpoint(save(tmp_path / name, {"gen": state})).config == CONFIG
+
+
+def test_a_safetensors_header_may_be_as_long_as_a_pickle_begins(state: State, tmp_path: Path) -> None:
+    """The length of the header comes first in the file; its lowest byte may be 0x80, the first byte of a pickle."""
+    path = tmp_path / "x.safetensors"
+    for filler in range(0, 400, 8):
+        save_checkpoint(state, CONFIG, path, normalization="skin", record={"filler": "x" * filler})
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80, "no header of such a length came about"
+    assert load_checkpoint(path).normalization == "skin"

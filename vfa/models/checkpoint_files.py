@@ -24,10 +24,12 @@ def file_kind(path: Path) -> str:
         raise AssetError("this is a web page, not a checkpoint", path=path, found=_preview(head), hint=again)
     if text.startswith(b"version https://git-lfs"):
         raise AssetError("this is a Git LFS pointer, not the file it stands for", path=path, hint="run: git lfs pull")
-    if head.startswith(b"PK") or head[:1] == b"\x80":
+    length = int.from_bytes(head[:8], "little")
+    # A pickle begins with 0x80, but so does one in 32 lengths of a safetensors header, which is a multiple of 8.
+    safe = head[8:9] == b"{" and (head[:1] != b"\x80" or 8 + length <= size)
+    if head.startswith(b"PK") or (head[:1] == b"\x80" and not safe):
         return "torch"
-    if head[8:9] == b"{":
-        length = int.from_bytes(head[:8], "little")
+    if safe:
         if 8 + length > size:
             raise CheckpointError(
                 "the file is truncated",
