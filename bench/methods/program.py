@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -84,8 +85,9 @@ class Program:
 
     def _wait(self, process: subprocess.Popen) -> bool:
         """Waits for the end; False when the time was over first. Either way the whole process group is ended."""
-        in_time, delay = True, 0.005
+        in_time, delay, seen = True, 0.005, 0
         while True:
+            seen = max(seen, _peak_so_far(process.pid))
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
@@ -101,7 +103,10 @@ class Program:
             os.killpg(process.pid, signal.SIGKILL)
         self.exit_code = os.waitstatus_to_exitcode(status)
         process.returncode = self.exit_code
-        self.peak_bytes = max(self.peak_bytes or 0, usage.ru_maxrss * 1024)
+        # The kernel counts what this process held when it started the program; beyond that the number is the program's.
+        inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = usage.ru_maxrss * 1024 if usage.ru_maxrss > inherited or not seen else seen
+        self.peak_bytes = max(self.peak_bytes or 0, peak)
         return in_time
 
     def _judge(self, late: bool, reader: _LogReader, program: str) -> None:
@@ -126,6 +131,16 @@ class Program:
             raise MethodFailed("crash", f"ended by {name}: {last}", code, self.peak_bytes)
         what = "could not be started within its limits" if code == CANNOT else f"exit code {code}"
         raise MethodFailed("exit", f"{os.path.basename(program)}: {what}: {last}", code, self.peak_bytes)
+
+
+def _peak_so_far(pid: int) -> int:
+    """Largest memory of a running process in bytes since its program began; 0 where that cannot be read."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    lines = (line.split() for line in status.splitlines() if line.startswith("VmHWM:"))
+    return next((int(words[1]) * 1024 for words in lines), 0)
 
 
 class _LogReader:

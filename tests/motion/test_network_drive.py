@@ -48,7 +48,7 @@ def stage(faceless: bool = False) -> SimpleNamespace:
     pixel = camera.project(vertices[chosen])[:, :2]
     controllers = Controllers.at_vertices(chosen, pixel, landmark)
     avatar = SimpleNamespace(vertices=vertices, triangles=triangles, appearance=appearance)
-    rig = SimpleNamespace(controllers=controllers, rest=vertices.astype(np.float64), eyes=())
+    rig = SimpleNamespace(controllers=controllers, rest=vertices.astype(np.float64), eyes=(), mouth=None)
     return SimpleNamespace(avatar=avatar, camera=camera, rig=rig)
 
 

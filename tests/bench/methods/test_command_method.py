@@ -34,7 +34,9 @@ def failure(where: Path, program: str, **how: object) -> MethodFailed:
 
 
 def test_a_program_that_does_its_work_is_timed_and_measured(tmp_path: Path) -> None:
-    result = work(tmp_path, "held = bytes(80 << 20)\nprint('at work')\nshutil.copy(clip, output)")
+    result = work(
+        tmp_path, "import time\nheld = b'x' * (80 << 20)\ntime.sleep(0.5)\nprint('at work')\nshutil.copy(clip, output)"
+    )
     assert result.exit_code == 0
     assert result.peak_bytes is not None
     assert 80 << 20 < result.peak_bytes < 600 << 20
