@@ -309,3 +309,5 @@ def test_a_safetensors_header_may_be_as_long_as_a_pickle_begins(state: State, tm
             break
     assert path.read_bytes()[0] == 0x80, "no header of such a length came about"
     assert load_checkpoint(path).normalization == "skin"
+    path.write_bytes(path.read_bytes()[:300])
+    assert "truncated" in refused(path)
