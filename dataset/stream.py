@@ -15,7 +15,7 @@ from BFM import performance
 from BFM.expressions import EXPRESSION_NAMES, expression_index
 from BFM.performances import Performance
 from BFM.sampling import sample_expression, sample_person
-from dataset.codes import N_CODES, MotionCode, pose_code
+from dataset.codes import N_CODES, UNIT_SIZE, MotionCode, pose_code
 from dataset.scenes import Scene, draw_camera, draw_light, head
 from dataset.truth import correspondence
 from vfa.errors import InputError
@@ -28,8 +28,10 @@ PLAYS, PLAY_RATE, PLAY_FRAMES = 8, 6, 96
 """Groups that share a performance, its frames per second and their number."""
 SHOUTED, WIDEST = 0.18, 1.4
 """How often a random mouth is wide open, and how wide: people open theirs beyond the head's own full opening."""
-ZOOM = (0.75, 1.1)
-"""Size of the head in the pictures, relative to one that fills them."""
+ZOOM, PORTRAIT_ZOOM = (0.75, 1.1), (0.75, 1.55)
+"""Size of the head in the pictures, relative to one that fills them; a portrait may show the face alone."""
+FACE_BELOW = 0.3
+"""Model units from the head's middle down to the face's, which larger portraits show in their middle."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class GroupStream:
         size: side of the pictures, pixels.
         frames: pictures in a group, at least 2.
         pairs: pairs with exact flow in a group; 0 leaves the flow out.
-        at_rest: the first picture is about neutral and from the front, as avatars are, and the source of all pairs.
+        at_rest: portraits: the first picture is about neutral and from the front, as avatars are, and the source of
+            all pairs; in the others head and gaze keep still and only the face moves.
         supersampled: share of groups whose pictures are smoothed by 2x2 samples a pixel, at twice the cost.
     """
 
@@ -113,8 +116,11 @@ class GroupStream:
         """Who does what, under which light, seen from where."""
         person = sample_person(head(), rng, spread=rng.uniform(0.4, 0.8))
         camera = draw_camera(rng, self.size)
-        zoom = rng.uniform(*ZOOM) / (camera.focal / camera.distance / self.size / (125 / 256))
+        larger = rng.uniform(*(PORTRAIT_ZOOM if self.at_rest else ZOOM))
+        zoom = larger / (camera.focal / camera.distance / self.size / UNIT_SIZE)
         x, y = self.size * (0.5 + rng.uniform(-0.05, 0.05, 2))
+        if self.at_rest:
+            y -= self.size * UNIT_SIZE * larger * FACE_BELOW * np.clip(2 * (larger - 1), 0, 1)
         camera = replace(camera, focal=camera.focal * zoom, principal=(x, y))
         play = _play(self.seed, index // PLAYS)
         chosen = rng.choice(len(play.time), self.frames, replace=False)
@@ -133,6 +139,8 @@ class GroupStream:
                 gaze[frame] = rng.normal(0, [0.15, 0.1])
                 euler[frame] = np.radians(rng.uniform([-14, -28, -10], [16, 28, 10]))
                 translation[frame] = rng.normal(0, 0.06, 3)
+        if self.at_rest:
+            euler[:], translation[:], gaze[:] = euler[0], translation[0], gaze[0]
         play = Performance(play.time[: self.frames], expression, euler, translation, gaze)
         return Scene(person, play, camera, draw_light(rng), Fraction(30))
 

@@ -9,6 +9,7 @@ import torch
 from network_cases import SMALL, frames, small_network
 
 from vfa.errors import InputError
+from vfa.models.animator import VersatileFaceAnimator
 from vfa.models.config import AnimatorConfig
 from vfa.models.flow import FlowGenerator
 from vfa.models.growing import grow
@@ -83,6 +84,27 @@ def test_network_takes_the_drivers_motion_from_it() -> None:
 def test_too_small_frames_are_refused() -> None:
     with pytest.raises(InputError, match="motion encoder"):
         AnimatorConfig(size=32, motion_channels=4)
+
+
+def test_a_held_pose_never_reaches_the_generator() -> None:
+    """The face's weights move the picture, the pose's last six do not: trained network and folded one alike."""
+    held = replace(OWN, held_motion=6)
+    network = small_network(held)
+    animator = VersatileFaceAnimator.from_network(network)
+    weights = torch.zeros(3, 12)
+    weights[1, -6:], weights[2, :-6] = 5.0, 5.0
+    still, turned, moved = animator.prepare(frames(1, 1, held)).animate_motion(weights).rgbd
+    assert torch.equal(still, turned) and not torch.allclose(still, moved)
+    latent = network.dec.direction(weights)
+    assert torch.equal(latent[0], latent[1]) and not torch.allclose(latent[0], latent[2])
+    free = small_network(OWN).dec.direction(weights)
+    assert not torch.allclose(free[0], free[1])
+
+
+def test_only_a_pose_that_is_found_can_be_held() -> None:
+    for unfit in ({"motion_channels": 0, "held_motion": 6}, {"held_motion": 4}):
+        with pytest.raises(InputError, match="held"):
+            replace(OWN, **unfit)
 
 
 def test_growing_keeps_the_coarse_levels() -> None:

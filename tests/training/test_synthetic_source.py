@@ -53,12 +53,44 @@ def test_items_hold_what_the_stages_need() -> None:
     train = source.dataset("train")[0]
     assert not torch.equal(train["source"], values["source"])
     single = SyntheticSource(**{**SMALL, "pairs": 0}).dataset("train")[0]
-    assert set(single) == {"recording", "code", "recorded", "number"}
+    assert set(single) == {"recording", "code", "recorded", "number", "lot"}
+
+
+def test_pairs_of_a_lot_have_one_source_to_the_pixel() -> None:
+    source = SyntheticSource(**{**SMALL, "frames": 5, "pairs": 4, "at_rest": True, "together": 2, "reuse": 2})
+    items = [source.dataset("train")[number] for number in range(8)]
+    assert [item["lot"] for item in items] == [0, 0, 1, 1, 2, 2, 3, 3]
+    for first, second in zip(items[::2], items[1::2], strict=True):
+        assert torch.equal(first["source"], second["source"])
+        assert not torch.equal(first["driving"], second["driving"])
+        assert not torch.equal(first["recording"], second["recording"])
+    assert not torch.equal(items[1]["source"], items[2]["source"])
+
+
+def test_every_pair_of_lots_has_its_turns() -> None:
+    source = SyntheticSource(size=64, frames=5, pairs=4, at_rest=True, together=2, reuse=3)
+    items = source.dataset("train")
+    turns = Counter(items.place(number) for number in range(600))
+    for group in range(600 // (items.span * 2) - items.span):
+        assert [turns[group, row] for row in range(4)] == [3, 3, 3, 3]
+
+
+def test_the_head_of_a_portrait_keeps_still() -> None:
+    group = SyntheticSource(**{**SMALL, "frames": 5, "pairs": 4, "at_rest": True})._stream("train").group(3)
+    assert (np.ptp(group.code[:, 14:], axis=0) < 1e-6).all() and np.ptp(group.code[:, 0]) > 0.1
+    assert (group.pairs[:, 0] == 0).all()
+    middle = (np.arange(64) + 0.5) / 32 - 1
+    here = np.stack(np.meshgrid(middle, middle), -1)
+    still = (group.kind[group.pairs[:, 1]] == 2) & np.isfinite(group.flow[..., 0])  # hair, ears and neck
+    moved = np.abs(group.flow - here)[still].max(axis=-1)
+    assert np.quantile(moved, 0.9) < 0.01
 
 
 def test_unfit_options_are_named() -> None:
     with pytest.raises(InputError, match="reuse"):
         SyntheticSource(reuse=0)
+    with pytest.raises(InputError, match="shared out"):
+        SyntheticSource(frames=8, pairs=7, together=2)
     with pytest.raises(InputError, match="range or skin"):
         SyntheticSource(convention="foreground")
 

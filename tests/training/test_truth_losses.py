@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy.spatial.distance import cdist
 
@@ -99,3 +100,17 @@ def test_pair_is_normalised_by_the_source() -> None:
     assert pair["visible"][0, 3, 3] == 0 and pair["visible"].sum() == 15
     assert pair["flow_weight"][0, 3, 3] < pair["flow_weight"][0, 4, 4]
     assert pair["detail"][0, 3, 3] > pair["detail"][0, 4, 4]
+
+
+def test_the_flow_of_what_moves_weighs_more() -> None:
+    size = 64
+    middle = (np.arange(size) + 0.5) * 2 / size - 1
+    flow = np.stack(np.meshgrid(middle, middle), -1).astype(np.float32)
+    flow[10:20, 10:20, 0] += 2 * 2 / size  # two pixels, 1/32 of the picture
+    flow[40:50, 40:50, 1] += 0.5
+    color, kind = np.full((2, size, size, 3), 128, np.uint8), np.ones((2, size, size), np.uint8)
+    depth = np.broadcast_to(np.linspace(4, 5, size), (2, size, size)).astype(np.float32)
+    seen = np.ones((size, size), bool)
+    weight = animation_pair(color, depth, kind, flow, seen, np.random.default_rng(0))["flow_weight"][0]
+    still, moving, fast = weight[0, 0], weight[15, 15], weight[45, 45]
+    assert moving == pytest.approx(3 * still) and fast == pytest.approx(5 * still)

@@ -28,6 +28,8 @@ class AnimatorConfig:
         flow_blocks: residual blocks of the flow generator.
         motion_channels: width of the motion encoder of its own (see `vfa.models.motion_encoder`) that reads the
             driver's motion; 0 reads it off the appearance encoder's latent, as the published weights do.
+        held_motion: how many motion weights, the last, never reach the generator: 6, the head's pose, where the
+            generator moves the face alone and the picture is turned afterwards (see `vfa.motion.turning`); else 0.
     """
 
     size: int = 256
@@ -40,6 +42,7 @@ class AnimatorConfig:
     flow_channels: int = 32
     flow_blocks: int = 5
     motion_channels: int = 0
+    held_motion: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size & (self.size - 1):
@@ -50,9 +53,8 @@ class AnimatorConfig:
             raise InputError(
                 "unknown number of input channels", expected="3 (RGB) or 4 (RGBD)", found=f"{self.input_channels}"
             )
-        positive = {
-            name: value for name, value in asdict(self).items() if name not in ("flow_blocks", "motion_channels")
-        }
+        optional = ("flow_blocks", "motion_channels", "held_motion")
+        positive = {name: value for name, value in asdict(self).items() if name not in optional}
         for name, value in positive.items():
             if not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name} must be positive", found=f"{value}")
@@ -67,6 +69,12 @@ class AnimatorConfig:
                 "a motion encoder of its own does not fit",
                 expected=f"frames of at least {SMALLEST_LOOK} px, more than {POSE_MOTION} motion directions",
                 found=f"{self.size} px, {self.latent_dim_motion} directions",
+            )
+        if self.held_motion and (self.held_motion != POSE_MOTION or not self.motion_channels):
+            raise InputError(
+                "only the pose that a motion encoder of its own finds can be held",
+                expected=f"held_motion 0, or {POSE_MOTION} with motion_channels",
+                found=f"{self.held_motion} with motion_channels {self.motion_channels}",
             )
         narrowest = min(self.channels(resolution) for resolution in self.resolutions)
         if self.latent_dim_depth_motion > narrowest:

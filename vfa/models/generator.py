@@ -21,15 +21,24 @@ from vfa.models.layers import (
 
 
 class MotionDictionary(nn.Module):
-    """The learned motion directions; their orthonormal factor Q maps motion weights ``a`` to a motion code ``Q a``."""
+    """The learned motion directions; their orthonormal factor Q maps motion weights ``a`` to a motion code ``Q a``.
 
-    def __init__(self, latent_dim: int, motion_dim: int) -> None:
+    Args:
+        latent_dim: length of the latent.
+        motion_dim: number of directions.
+        held: of these, how many of the last lead nowhere, see `AnimatorConfig.held_motion`.
+    """
+
+    def __init__(self, latent_dim: int, motion_dim: int, held: int = 0) -> None:
         super().__init__()
-        self.weight = standard_normal(latent_dim, motion_dim)
+        self.weight, self.held = standard_normal(latent_dim, motion_dim), held
 
     def directions(self) -> Tensor:
-        """Q, ``[latent, motion]``, orthonormal columns."""
-        return orthonormal(self.weight)
+        """Q, ``[latent, motion]``, orthonormal columns; those held are zero."""
+        directions = orthonormal(self.weight)
+        if not self.held:
+            return directions
+        return torch.cat((directions[:, : -self.held], torch.zeros_like(directions[:, -self.held :])), 1)
 
     def forward(self, motion: Tensor) -> Tensor:
         """``a`` [B, motion] to ``Q a`` [B, latent]."""
@@ -118,7 +127,7 @@ class RGBDGenerator(nn.Module):
     def __init__(self, config: AnimatorConfig) -> None:
         super().__init__()
         style = config.latent_dim_style
-        self.direction = MotionDictionary(style, config.latent_dim_motion)
+        self.direction = MotionDictionary(style, config.latent_dim_motion, config.held_motion)
         self.input = ConstantInput(config.channels(4))
         self.conv1 = StyledConv(config.channels(4), config.channels(4), style)
         # Stored in every checkpoint but never used; without gradients it does not stall distributed training.

@@ -20,6 +20,7 @@ from vfa.motion.mouth import Mouth
 from vfa.motion.network_input import SourceFrame
 from vfa.motion.rigid import fit_similarity
 from vfa.motion.splat import invert_flow
+from vfa.motion.turning import AnimatedPicture, PictureTurner
 from vfa.render.camera import Camera
 
 if TYPE_CHECKING:
@@ -181,6 +182,8 @@ class NetworkMotion:
         start: frame of the driver that stands for the source at rest; None takes the driver's motion as it is.
         rigid: indices of controllers that move with the skull; their rigid motion becomes the pose. None: no pose, the
             translations hold all motion.
+        poses: float [T, 4, 4], the head's rigid motion where the driver's weights tell it and the generator leaves it
+            out (`vfa.motion.head_pose`); then `rigid` is not looked at.
         static: bool [K], controllers that never move.
         mouth: where the motion of the lips is read, and how far they have parted; None: each controller by itself.
         eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
@@ -198,6 +201,7 @@ class NetworkMotion:
         *,
         start: int | None = 0,
         rigid: np.ndarray | None = None,
+        poses: np.ndarray | None = None,
         static: np.ndarray | None = None,
         mouth: Mouth | None = None,
         eyes: Callable[[int], Motion] | None = None,
@@ -224,7 +228,7 @@ class NetworkMotion:
         self._mouth = mouth
         self._rigid = None if rigid is None else np.asarray(rigid)
         self._static = np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)
-        self._eyes = eyes
+        self._eyes, self._poses, self._turner = eyes, poses, PictureTurner(source, camera)
         self._pose = np.eye(4)
 
     def frames(self, wanted: range | None = None, *, batch_size: int = 8) -> Iterator[NetworkFrame]:
@@ -240,16 +244,22 @@ class NetworkMotion:
             out = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch]))
             flow, rgbd, mask = (part.cpu().numpy() for part in (out.flow, out.rgbd, out.mask))
             for row, index in enumerate(batch):
+                picture = np.clip(rgbd[row], -1, 1)
+                if self._poses is not None:
+                    held = AnimatedPicture(picture, flow[row], mask[row, 0])
+                    picture = self._turner.turn(held, self._poses[index]).rgbd
                 translation, tracked = self.tracker.track(flow[row], rgbd[row, 3], mask[row, 0])
-                motion = self._motion(translation, tracked, self.driver.times[index])
+                motion = self._motion(translation, tracked, index)
                 if self._eyes is not None:
                     seen = self._eyes(index)
                     motion = replace(motion, gaze=seen.gaze, lid_opening=seen.lid_opening)
-                yield NetworkFrame(motion, _color(rgbd[row]), self._depth(rgbd[row, 3]))
+                yield NetworkFrame(motion, _color(picture), self._depth(picture[3]))
 
-    def _motion(self, translation: np.ndarray, tracked: np.ndarray, time: Fraction) -> Motion:
+    def _motion(self, translation: np.ndarray, tracked: np.ndarray, index: int) -> Motion:
         translation[self._static] = 0.0
-        if self._rigid is not None:
+        if self._poses is not None:
+            self._pose = self._poses[index]
+        elif self._rigid is not None:
             seen = self._rigid[tracked[self._rigid]]
             rest = self.tracker.rest
             if len(seen) >= FEWEST:
@@ -262,11 +272,12 @@ class NetworkMotion:
             local = (rest + translation - self._pose[:3, 3]) @ self._pose[:3, :3] - rest
             translation = np.where((tracked & ~self._static)[:, None], local, 0.0)
         gap = None if self._mouth is None else self._mouth.gap(translation)
+        time = self.driver.times[index]
         return Motion(time, translation, tracked | self._static, self._pose.copy(), lip_gap=gap)
 
     def _depth(self, depth: np.ndarray) -> np.ndarray:
         span = self.source.far - self.source.near
-        world = self.source.near + (np.clip(depth, -1, 1) + 1) / 2 * span
+        world = self.source.near + (depth + 1) / 2 * span
         return np.where(depth > -0.99, world, np.nan).astype(np.float32)
 
 

@@ -13,6 +13,7 @@ from vfa.face.topology import STABLE
 from vfa.media.normalize import CONVENTIONS, Convention
 from vfa.mesh.controllers import STATIC
 from vfa.motion.driver import Driver
+from vfa.motion.head_pose import HeadFrame, head_poses
 from vfa.motion.landmarks import LandmarkMotion
 from vfa.motion.motion import Motion
 from vfa.motion.mouth import Mouth
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
     from vfa.models.animator import VersatileFaceAnimator
 
 FEWEST_LANDMARKS = 20
+PORTRAIT_SHARE = 0.82
+"""Longer side of the avatar's face in picture heights where its head keeps still and needs no room to move."""
 
 
 def view_for(animator: VersatileFaceAnimator, stage: Stage, driver: Driver, width: int, height: int) -> Camera:
     """A view of the avatar in which its face is as large in the picture as the driver's is.
 
     The networks were trained on pairs of frames of one recording, framed alike; the stage's own camera leaves room
-    around the head. An avatar without a face is seen by the stage's camera.
+    around the head. Networks that hold the head still see the face alone. An avatar without a face is seen by the
+    stage's camera.
 
     Args:
         animator: the networks.
@@ -46,14 +50,18 @@ def view_for(animator: VersatileFaceAnimator, stage: Stage, driver: Driver, widt
     follows = controllers.landmark >= 0
     if follows.sum() < FEWEST_LANDMARKS:
         return camera.scaled(size / camera.width)
-    # Both faces are measured over the landmarks that the avatar has.
-    convention = _convention(animator)
-    window = followed_crop(driver.landmarks, width, height, convention) or SquareCrop(0, 0, width)
     points = camera.project(controllers.positions(stage.rig.rest)[follows])[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
-    face = face_size(np.asarray(driver.landmarks)[:, controllers.landmark[follows]])
-    side = float((high - low).max()) * window.side / face
-    left, top = (low + high) / 2 - side / 2 - (0, raised(convention) * side)
+    longer, lift = float((high - low).max()), 0.0
+    if animator.config.held_motion:
+        side = longer / PORTRAIT_SHARE
+    else:
+        # Both faces are measured over the landmarks that the avatar has.
+        convention = _convention(animator)
+        window = followed_crop(driver.landmarks, width, height, convention) or SquareCrop(0, 0, width)
+        side = longer * window.side / face_size(np.asarray(driver.landmarks)[:, controllers.landmark[follows]])
+        lift = raised(convention) * side
+    left, top = (low + high) / 2 - side / 2 - (0, lift)
     scale = size / side
     principal = ((camera.principal[0] - left) * scale, (camera.principal[1] - top) * scale)
     return replace(camera, focal=camera.focal * scale, principal=principal, width=size, height=size)
@@ -113,6 +121,9 @@ def network_motion(
     stable = controllers.rows(STABLE)
     start = driver.start if start is None else start
     eyes: Callable[[int], Motion] | None = None
+    held, poses = animator.config.held_motion > 0, None
+    if held and pose:
+        poses = head_poses(encoded.weights, encoded.weights[start], HeadFrame.of(rig, view.eye))
     if rig.eyes and len(driver.landmarks):
         seen = LandmarkMotion(rig, driver.landmarks[start])
 
@@ -127,7 +138,8 @@ def network_motion(
         placed[:, 2],
         encoded,
         start=start,
-        rigid=np.unique(stable[stable >= 0]) if pose else None,
+        rigid=np.unique(stable[stable >= 0]) if pose and not held else None,
+        poses=poses,
         static=controllers.landmark == STATIC,
         mouth=None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1]),
         eyes=eyes,

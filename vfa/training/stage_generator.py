@@ -70,7 +70,8 @@ class GeneratorStage(Stage):
         relative = torch.rand(count, 1, device=device) < 0.5
         generated, own = self.generate(network, batch, noise, relative)
         terms = generator_losses(generated, batch)
-        terms["code"] = (own - batch["code_source"]).abs().mean()
+        used = own.shape[1] - network.config.held_motion
+        terms["code"] = (own - batch["code_source"])[:, :used].abs().mean()
         pixels = 128 / batch["source"].shape[-1]
         weights = {"flow": self.weight_flow * pixels, "mask": self.weight_mask, "colour": self.weight_colour,
                    "gradient": self.weight_gradient, "depth": self.weight_depth, "code": self.weight_code}  # fmt: skip
@@ -90,8 +91,11 @@ class GeneratorStage(Stage):
         """
         import torch
 
-        latent, own, features = network.enc(batch["source"])
-        own = own.float() / MOTION_GAIN
+        # Sources of one lot are one picture.
+        _, which, counts = torch.unique_consecutive(batch["lot"], return_inverse=True, return_counts=True)
+        first = counts.cumsum(0) - counts
+        latent, own, features = network.enc(batch["source"][first])
+        latent, own, features = latent[which], own[which].float() / MOTION_GAIN, [part[which] for part in features]
         absolute = batch["code"] + noise
         moved = own.detach() + (batch["code"] - batch["code_source"]) + noise
         motion = MOTION_GAIN * torch.where(relative, moved, absolute)

@@ -55,13 +55,23 @@ class MotionStage(Stage):
         from torch.nn import functional as F
 
         code = batch["code"].float()
-        network.motion_enc.gain.data.fill_(MOTION_GAIN)
+        gain = network.motion_enc.gain
+        gain.copy_(self.gain(network))
         pose = None
         if torch.rand(()) < 0.5:
             pose = code[:, -6:] + POSE_NOISE * torch.randn(len(code), 6, device=code.device)
-        found = network.motion_enc(batch["recording"], pose).float() / MOTION_GAIN
+        found = network.motion_enc(batch["recording"], pose).float() / gain
         error = F.smooth_l1_loss(found, code, reduction="none", beta=self.beta)
         return {"code": (self.weights(code) * error).mean()}
+
+    @staticmethod
+    def gain(network: AnimatorNetwork) -> Tensor:
+        """Motion weights per unit of code, [motion]; a held pose drives no style and keeps its units."""
+        import torch
+
+        gain = torch.full((network.config.latent_dim_motion,), MOTION_GAIN)
+        gain[len(gain) - network.config.held_motion :] = 1.0
+        return gain
 
     def weights(self, like: Tensor) -> Tensor:
         """Of the 20 numbers, with a mean of one."""
@@ -73,9 +83,13 @@ class MotionStage(Stage):
         weights = torch.cat((0.4 + 2 * (spread / spread.max()).sqrt(), spread.new_full((6,), self.pose_weight)))
         return weights / weights.mean()
 
+    def found(self, network: AnimatorNetwork, frames: Tensor) -> Tensor:
+        """The code [B, motion] that the encoder finds in frames."""
+        return network.motion_enc(frames).float() / self.gain(network).to(frames.device)
+
     def metrics(self, network: AnimatorNetwork, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The code found and true, from which `summary` makes its figures."""
-        return {"found": network.motion_enc(batch["recording"]).float() / MOTION_GAIN, "true": batch["code"].float()}
+        return {"found": self.found(network, batch["recording"]), "true": batch["code"].float()}
 
     def summary(self, figures: dict[str, Tensor]) -> dict[str, float]:
         """`error`, weighted mean absolute; `displacement` and `pose`: explained shares of their variances."""
@@ -102,7 +116,7 @@ class MotionStage(Stage):
         from vfa.training import sheets
 
         frames = batch["recording"][: sheets.ROWS]
-        pose = network.motion_enc(frames)[:, -6:] / MOTION_GAIN
+        pose = self.found(network, frames)[:, -6:]
         side = frames.shape[-1]
         eyes, mouth = (cut(frames, pose, patch) for patch in (EYES, LOWER_FACE))
         eyes = F.pad(eyes, (0, 0, eyes.shape[2] // 2, eyes.shape[2] // 2), value=1.0)

@@ -36,6 +36,7 @@ class SyntheticSource:
         at_rest: all sources are about neutral and seen from the front, as avatars are.
         reuse: how often each of a group's pairs or pictures is drawn. Every worker renders for itself, so reuse pays
             with few workers.
+        together: how many pairs of a group follow each other, filmed alike: their source need be encoded only once.
         test_people: people for validation.
     """
 
@@ -46,14 +47,18 @@ class SyntheticSource:
     pairs: int = 6
     at_rest: bool = False
     reuse: int = 1
+    together: int = 1
     test_people: int = 24
 
     def __post_init__(self) -> None:
         if self.convention == "foreground":
             raise InputError("synthetic data has the colours of a camera", expected="range or skin",
                              found=self.convention)  # fmt: skip
-        if min(self.reuse, self.test_people) < 1:
-            raise InputError("reuse and test_people of synthetic data are at least 1")
+        if min(self.reuse, self.together, self.test_people) < 1:
+            raise InputError("reuse, together and test_people of synthetic data are at least 1")
+        if (self.pairs or self.frames) % self.together:
+            raise InputError("the pairs of a group cannot be shared out", expected=f"a divisor of {self.pairs}",
+                             found=f"together={self.together}")  # fmt: skip
         self._stream("train")
 
     def prepare_data(self) -> None:
@@ -65,7 +70,7 @@ class SyntheticSource:
     def dataset(self, split: str) -> Dataset[dict[str, Any]]:
         """Endless training items, or the validation items."""
         if split == "train":
-            return SyntheticItems(self._stream("train"), self.reuse)
+            return SyntheticItems(self._stream("train"), self.reuse, self.together)
         return SyntheticTestItems(self._stream("test"), self.test_people)
 
     def _stream(self, split: str) -> GroupStream:
@@ -78,32 +83,32 @@ class SyntheticSource:
 class SyntheticItems(Dataset[dict[str, Any]]):
     """Endless items; see `item` for what they hold.
 
-    Neighbours come from different groups: of `span` items in a row each shows another person, one of them new, and a
-    group has had all its turns after `span` such rows.
+    Neighbours come from different groups, but for those `together`: of `span` lots in a row each shows another person,
+    one of them new, and a group has had all its turns after `span` such rows.
 
     Args:
         stream: of groups.
-        at_rest: all sources are about neutral and seen from the front, as avatars are.
         reuse: how often each of a group's items is drawn.
+        together: items of a group in a lot.
     """
 
-    def __init__(self, stream: GroupStream, reuse: int = 1) -> None:
-        self.stream = stream
+    def __init__(self, stream: GroupStream, reuse: int = 1, together: int = 1) -> None:
+        self.stream, self.together = stream, together
         self.per_group = stream.pairs or stream.frames
-        self.span = self.per_group * reuse
+        self.span = self.per_group // together * reuse
         self._groups: OrderedDict[int, Group] = OrderedDict()
 
     def place(self, number: int) -> tuple[int, int]:
         """Group and row of an item."""
-        turn, use = divmod(number, self.span)
+        lot, place = divmod(number, self.together)
+        turn, use = divmod(lot, self.span)
         group = turn - use
         # The first rows take the places of people who would have come before the first.
-        return (group if group >= 0 else BEFORE - group), use % self.per_group
+        return (group if group >= 0 else BEFORE - group), (use * self.together + place) % self.per_group
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         group, row = self.place(number)
-        rng = np.random.default_rng([self.stream.seed, 13, number])
-        return item(self._group(group), row, rng, number)
+        return item(self._group(group), row, self.stream.seed, number, number // self.together)
 
     def _group(self, index: int) -> Group:
         if index not in self._groups:
@@ -132,33 +137,35 @@ class SyntheticTestItems(SyntheticItems):
         return divmod(number % len(self), self.per_group)
 
 
-def item(group: Group, row: int, rng: np.random.Generator, number: int) -> dict[str, Any]:
+def item(group: Group, row: int, seed: int, number: int, lot: int) -> dict[str, Any]:
     """One sample as tensors.
 
     Args:
         group: rendered pictures.
         row: of the group's pairs, or of its frames where it has no pairs.
-        rng: of what the camera makes of the pictures.
+        seed: of what the camera makes of the pictures.
         number: of the item.
+        lot: items of one lot have the same source, to the pixel.
 
     Returns:
         `recording` float32 [4, S, S]: the driving frame as a driver's camera records it, with `code` [20], its motion
         code, and `recorded`, which kind of depth it has (`vfa.training.driving_pictures`). With pairs also `source`
         and `driving` [4, S, S], clean, the depth mapped alike; `code_source` [20]; and the truth between them, see
-        `vfa.training.animation_pairs`. `number`, int.
+        `vfa.training.animation_pairs`. `number` and `lot`, int.
     """
     import torch
 
     from vfa.training.animation_pairs import animation_pair
     from vfa.training.driving_pictures import SHARES, driving_picture
 
-    pair = None
+    rng, pair = np.random.default_rng([seed, 13, number]), None
     source, driving = (0, row) if not len(group.pairs) else (int(frame) for frame in group.pairs[row])
     if len(group.pairs):
         both = [source, driving]
         pair = animation_pair(
-            group.color[both], group.depth[both], group.kind[both], group.flow[row], group.visible[row], rng
-        )
+            group.color[both], group.depth[both], group.kind[both], group.flow[row], group.visible[row],
+            np.random.default_rng([seed, 14, lot]),
+        )  # fmt: skip
     recorded = int(rng.choice(len(SHARES), p=SHARES))
     values: dict[str, Any] = {
         "recording": driving_picture(group.color[driving], group.depth[driving], group.kind[driving], rng, recorded),
@@ -171,4 +178,5 @@ def item(group: Group, row: int, rng: np.random.Generator, number: int) -> dict[
         **{name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in values.items()},
         "recorded": recorded,
         "number": number,
+        "lot": lot,
     }

@@ -1,0 +1,90 @@
+"""A picture turned in space, against pictures of the same surface rendered after the turn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from vfa.motion.network_input import SourceFrame
+from vfa.motion.rigid import rotation_about
+from vfa.motion.turning import AnimatedPicture, PictureTurner
+from vfa.render.camera import Camera
+from vfa.render.rasterizer import rasterize
+
+SIZE, NEAR, FAR = 96, 4.0, 6.0
+CAMERA = Camera((0.3, 0.2, 6.0), (0.1, 0.0, 0.0), focal=180, principal=(48, 48), width=SIZE, height=SIZE)
+
+
+def relief(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A bowl seen by the camera after a rigid motion: its depth [S, S], NaN beside it, and the point of the bowl at
+    rest [S, S, 3] that each pixel shows."""
+    x, y = np.meshgrid(np.linspace(-0.8, 0.8, 61), np.linspace(-0.8, 0.8, 61))
+    points = np.stack([x, y, 0.5 - 0.5 * (x**2 + y**2)], -1).reshape(-1, 3)
+    index = np.arange(61 * 61).reshape(61, 61)
+    a, b, c, d = (part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]))
+    triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
+    seen = rasterize(CAMERA.project(points @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32), triangles, SIZE, SIZE)
+    shown = np.einsum("hwkc,hwk->hwc", points[triangles[seen.triangle]], seen.barycentric)
+    return seen.depth, shown
+
+
+def picture(flow: np.ndarray | None = None) -> tuple[SourceFrame, AnimatedPicture]:
+    """The bowl at rest as a generated picture; its colours are its points."""
+    depth, shown = relief(np.eye(4))
+    value = np.where(np.isfinite(depth), (depth - NEAR) / (FAR - NEAR) * 2 - 1, -1.0)
+    rgbd = np.concatenate([np.where(np.isfinite(depth)[..., None], shown, -1).transpose(2, 0, 1), value[None]])
+    made = AnimatedPicture(rgbd, here() if flow is None else flow, np.isfinite(depth).astype(float))
+    return SourceFrame(rgbd.astype(np.float32), NEAR, FAR), made
+
+
+def here() -> np.ndarray:
+    """The flow of a picture that keeps still."""
+    middle = (np.arange(SIZE) + 0.5) * 2 / SIZE - 1
+    return np.stack(np.meshgrid(middle, middle))
+
+
+POSES = [
+    rotation_about(Rotation.from_euler("yxz", angles, degrees=True).as_matrix(), np.zeros(3), np.array(shift))
+    for angles, shift in (((20, 0, 0), (0, 0, 0)), ((-15, 12, 8), (0.1, -0.05, 0.3)))
+]
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_it_is_the_picture_of_the_moved_surface(pose: np.ndarray) -> None:
+    source, still = picture()
+    turned = PictureTurner(source, CAMERA).turn(still, pose)
+    depth, shown = relief(pose)
+    both = np.isfinite(depth) & (turned.mask > 0.99)
+    assert both.sum() > 0.9 * np.isfinite(depth).sum()
+    assert (turned.mask[~np.isfinite(depth)] > 0.5).mean() < 0.01
+    found = NEAR + (turned.rgbd[3] + 1) * (FAR - NEAR) / 2
+    assert np.abs(found - depth)[both].max() < 0.01
+    assert np.abs(turned.rgbd[:3].transpose(1, 2, 0) - shown)[both].max() < 0.02
+    place = CAMERA.project(shown[both])[:, :2]
+    flow = (turned.flow[:, both].T + 1) * SIZE / 2
+    assert np.abs(flow - place).max() < 0.3
+    assert (turned.rgbd[:, turned.mask == 0] == -1).all()
+
+
+def test_a_head_that_keeps_still_keeps_its_picture() -> None:
+    source, still = picture(flow=here() * 0.9)
+    same = PictureTurner(source, CAMERA).turn(still, np.eye(4))
+    shown = same.mask > 0.99
+    assert shown.sum() > 0.95 * still.mask.sum()
+    np.testing.assert_allclose(same.rgbd[:, shown], still.rgbd[:, shown], atol=2e-3)
+    np.testing.assert_allclose(same.flow[:, shown], still.flow[:, shown], atol=2e-3)
+
+
+def test_the_views_size_does_not_matter() -> None:
+    source, still = picture()
+    small = PictureTurner(source, CAMERA).turn(still, POSES[0])
+    large = PictureTurner(source, CAMERA.scaled(4)).turn(still, POSES[0])
+    np.testing.assert_allclose(large.rgbd, small.rgbd, atol=1e-5)
+
+
+def test_nothing_to_show_is_background() -> None:
+    source, still = picture()
+    empty = AnimatedPicture(np.full_like(still.rgbd, -1.0), still.flow, still.mask)
+    turned = PictureTurner(source, CAMERA).turn(empty, POSES[0])
+    assert (turned.rgbd == -1).all() and (turned.mask == 0).all()
