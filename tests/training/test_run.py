@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,6 +229,23 @@ def test_a_signal_saves_and_stops(
     assert signal.getsignal(signal.SIGTERM) is before
     assert train(options(faces, tmp_path, resume_ckpt="last")).step == STEPS
     assert trace(tmp_path / "r") == trace(whole)
+
+
+def test_a_signal_to_the_workers_too_saves_and_stops(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SLURM signals every process of a job; a worker that dies of it must not take the run along."""
+
+    def send(module: Any, outputs: Any) -> None:
+        workers = [child.pid for child in multiprocessing.active_children()]
+        assert len(workers) == 1
+        # From elsewhere: PyTorch's workers end quietly when it is their own process that sends it.
+        subprocess.run(["kill", "-TERM", *map(str, (*workers, os.getpid()))], check=True)
+        time.sleep(0.5)  # a worker that dies is noticed at once
+
+    monkeypatch.setattr(Watch, "on_train_batch_end", at_step(3, send))
+    outcome = train(options(faces, tmp_path, workers=1))
+    assert outcome.signal == "SIGTERM" and read_start(tmp_path / "r" / LAST).step == outcome.step
 
 
 def test_a_loss_that_is_no_number_stops_the_run(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

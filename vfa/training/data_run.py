@@ -96,7 +96,7 @@ class RunDataModule(pl.LightningDataModule):
             batch_sampler=sampler,
             collate_fn=collate,
             num_workers=workers,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
             prefetch_factor=4 if workers else None,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
@@ -116,12 +116,23 @@ class _Batches(Sampler[list[tuple[int, int]]]):
             yield [(0, number) for number in self._numbers[first : first + self._batch]]
 
 
-def _one_thread(worker: int) -> None:
-    """Workers are the parallelism; threads inside them would only contend, and do not survive a fork."""
+GRACE = 60
+"""Seconds that a worker outlives a signal: time for the step to end and the state to be saved."""
+
+
+def _start_worker(worker: int) -> None:
+    """Workers are the parallelism; threads inside them would only contend, and do not survive a fork.
+
+    A scheduler sends its signal to the workers too. They go on until the process that they work for has ended its step
+    and ends them, or gives them up.
+    """
     import os
+    import signal
 
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     try:
