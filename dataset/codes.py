@@ -34,12 +34,14 @@ class MotionCode:
         displacement: float32 [14, 3 M], what a unit of each component does to the measured vertices, model units.
         vertices: int [M], the measured vertices.
         spread: float64 [14], root mean square displacement of the measured vertices by a unit, model units.
+        coefficients: float64 [64, 14], expression coefficients of a unit of each component.
     """
 
     projection: np.ndarray
     displacement: np.ndarray
     vertices: np.ndarray
     spread: np.ndarray
+    coefficients: np.ndarray
 
     @classmethod
     def fit(cls, model: MorphableModel, draw: Callable[[np.random.Generator], np.ndarray], seed: int = 0) -> MotionCode:
@@ -68,9 +70,10 @@ class MotionCode:
         largest = np.abs(projection).argmax(axis=1)
         signs = np.sign(projection[np.arange(len(projection)), largest])
         projection, right = projection * signs[:, None], right * signs[:, None]
-        displacement = (basis @ root @ right.T).T
+        coefficients = root @ right.T
+        displacement = (basis @ coefficients).T
         spread = np.sqrt(np.square(displacement).sum(axis=1) / len(measured))
-        return cls(projection, displacement.astype(np.float32), measured, spread)
+        return cls(projection, displacement.astype(np.float32), measured, spread, coefficients)
 
     def expression(self, coefficients: np.ndarray) -> np.ndarray:
         """Expression coefficients [..., 64] to the code's first part [..., 14]."""

@@ -111,4 +111,4 @@ class Networks(Animator):
         view = view_for(self.animator, stage, driver, clip.width, clip.height)
         encoded = encode_clip(self.animator, driver, lambda: cut(clip, 0, len(driver.times)))
         network = network_motion(self.animator, stage, driver, encoded, view=view)
-        return (made.motion for made in network.frames())
+        return network.motions()

@@ -39,7 +39,7 @@ class ExactFlow:
     """
 
     normalization = "range"
-    config = SimpleNamespace(size=SIZE, input_channels=4, held_motion=0)
+    config = SimpleNamespace(size=SIZE, input_channels=4, basis_channels=0)
 
     def __init__(self, scene: Path, avatar: Avatar, camera: Camera) -> None:
         from dataset.truth import read_scene

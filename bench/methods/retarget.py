@@ -121,7 +121,7 @@ class OwnRetarget(Retarget):
         def posed(motion: Motion) -> np.ndarray:
             return AnimationFrame(motion.time, stage.rig.deform(motion), motion.pose).posed()
 
-        return ((posed(made.motion), made.motion.time) for made in network.frames())
+        return ((posed(motion), motion.time) for motion in network.motions())
 
 
 class ReferenceRetarget(Retarget):

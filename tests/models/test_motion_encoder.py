@@ -88,7 +88,7 @@ def test_too_small_frames_are_refused() -> None:
 
 def test_a_held_pose_never_reaches_the_generator() -> None:
     """The face's weights move the picture, the pose's last six do not: trained network and folded one alike."""
-    held = replace(OWN, held_motion=6)
+    held = replace(OWN, basis_channels=2)
     network = small_network(held)
     animator = VersatileFaceAnimator.from_network(network)
     weights = torch.zeros(3, 12)
@@ -101,10 +101,9 @@ def test_a_held_pose_never_reaches_the_generator() -> None:
     assert not torch.allclose(free[0], free[1])
 
 
-def test_only_a_pose_that_is_found_can_be_held() -> None:
-    for unfit in ({"motion_channels": 0, "held_motion": 6}, {"held_motion": 4}):
-        with pytest.raises(InputError, match="held"):
-            replace(OWN, **unfit)
+def test_a_basis_needs_weights_of_a_known_meaning() -> None:
+    with pytest.raises(InputError, match="known meaning"):
+        replace(OWN, motion_channels=0, basis_channels=2)
 
 
 def test_growing_keeps_the_coarse_levels() -> None:

@@ -217,9 +217,8 @@ def test_a_turning_picture_is_a_turning_head() -> None:
     translation, tracked = flat.track(backward(sampled), np.zeros((SIZE, SIZE)))
     moving = object.__new__(NetworkMotion)
     moving.tracker, moving._rigid, moving._static = flat, np.arange(24), np.zeros(24, bool)
-    moving._pose, moving._poses, moving._mouth = np.eye(4), None, None
-    moving.driver = DriverMotion(np.zeros((1, 8), np.float32), [Fraction(0)])
-    motion = moving._motion(translation, tracked, 0)
+    moving._pose, moving._mouth = np.eye(4), None
+    motion = moving._motion(translation, tracked, Fraction(0))
     expected = np.eye(3)
     expected[:2, :2] = turn.T  # image y points down, so the world turns the other way
     assert np.allclose(motion.pose[:3, :3], expected, atol=2e-3)

@@ -161,9 +161,8 @@ def retargeted(source: Source) -> Callable[[Take], Iterator[np.ndarray]]:
 
         animator, encoded, view = source.flow(take)
         network = network_motion(animator, take.stage, take.driver, encoded, view=view)
-        for made in network.frames():
-            deformed = take.stage.rig.deform(made.motion)
-            yield AnimationFrame(made.motion.time, deformed, made.motion.pose).posed()
+        for motion in network.motions():
+            yield AnimationFrame(motion.time, take.stage.rig.deform(motion), motion.pose).posed()
 
     return frames
 

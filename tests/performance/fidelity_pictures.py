@@ -196,27 +196,52 @@ def drive(setting: Setting, animator: Any, recorded: str, seed: int) -> Drive:
     """
     import torch
 
-    from vfa.motion.head_pose import HeadFrame, head_poses
     from vfa.motion.network_input import source_frame
-    from vfa.motion.turning import AnimatedPicture, PictureTurner
 
     channels = animator.config.input_channels
     given = source_frame(setting.source.color, setting.source.depth, animator.normalization)
     clip = animator.prepare(torch.from_numpy(given.rgbd[None, :channels]))
     made, spent, start = [], [], None
-    turner = PictureTurner(given, setting.camera)
-    frame_of_head = HeadFrame(np.eye(3), setting.camera.rotation(), np.zeros(3), 1.0, setting.camera.distance)
+    if animator.config.basis_channels:
+        return drive_portrait(setting, given, animator, recorded, seed)
     for frame in recordings(setting, animator.normalization, recorded, seed):
         began = time.perf_counter()
         motion = animator.encode_motion(torch.from_numpy(frame[None, :channels]))
         if start is None:
             start, clip = motion, clip.relative_to(motion)
         out = clip.animate_motion(motion)
-        picture = AnimatedPicture(*(part[0].cpu().numpy() for part in (out.rgbd, out.flow, out.mask[:, 0])))
-        if animator.config.held_motion:
-            pose = head_poses(motion.cpu().numpy(), start[0].cpu().numpy(), frame_of_head)[0]
-            picture = turner.turn(picture, pose)
         spent.append(1e3 * (time.perf_counter() - began))
+        made.append((out.flow[0].cpu().numpy(), out.rgbd[0, 3].cpu().numpy(), out.mask[0, 0].cpu().numpy()))
+    return compared(setting, given, made, np.array(spent))
+
+
+def drive_portrait(setting: Setting, given: SourceFrame, animator: Any, recorded: str, seed: int) -> Drive:
+    """The same with a motion basis: the source's own picture is moved."""
+    from fractions import Fraction
+
+    import torch
+
+    from vfa.motion.head_pose import HeadFrame, head_poses
+    from vfa.motion.network import DriverMotion
+    from vfa.motion.portrait_motion import PortraitMotion
+
+    channels = animator.config.input_channels
+    frames = recordings(setting, animator.normalization, recorded, seed)
+    weights, spent = [], []
+    for frame in frames:
+        began = time.perf_counter()
+        weights.append(animator.encode_motion(torch.from_numpy(frame[None, :channels]))[0].cpu().numpy())
+        spent.append(1e3 * (time.perf_counter() - began))
+    encoded = DriverMotion(np.stack(weights), [Fraction(number) for number in range(len(frames))])
+    camera = setting.camera
+    head = HeadFrame(np.eye(3), camera.rotation(), np.zeros(3), 1.0, camera.distance)
+    poses = head_poses(encoded.weights, encoded.weights[0], head)
+    moving = PortraitMotion(animator, given, camera, np.zeros((1, 2)), np.ones(1), encoded, poses=poses)
+    made = []
+    for index in range(len(frames)):
+        began = time.perf_counter()
+        picture = moving.picture(index)
+        spent[index] += 1e3 * (time.perf_counter() - began)
         made.append((picture.flow, picture.rgbd[3], picture.mask))
     return compared(setting, given, made, np.array(spent))
 

@@ -30,7 +30,7 @@ RUN_FORMAT = 1
 AVERAGE = "average."
 """Prefix of the averaged weights of a training run."""
 NORMALIZATIONS = ("range", "foreground", "skin")
-MOTION_ENTRY = "motion_enc.whole.0.0.weight"
+MOTION_ENTRY, BASIS_ENTRY = "motion_enc.whole.0.0.weight", "motion_basis.first.0.weight"
 SHOWN = 4
 
 
@@ -182,6 +182,7 @@ def infer_config(state: Mapping[str, Tensor], *, path: str | Path | None = None)
             flow_channels=state["student_dec.first.0.weight"].shape[0],
             flow_blocks=count("student_dec.res_blocks.{}.conv1.weight"),
             motion_channels=state[MOTION_ENTRY].shape[0] if MOTION_ENTRY in state else 0,
+            basis_channels=state[BASIS_ENTRY].shape[0] if BASIS_ENTRY in state else 0,
         )
     except (KeyError, ValueError, IndexError, InputError) as error:
         raise CheckpointError(

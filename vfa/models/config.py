@@ -28,8 +28,9 @@ class AnimatorConfig:
         flow_blocks: residual blocks of the flow generator.
         motion_channels: width of the motion encoder of its own (see `vfa.models.motion_encoder`) that reads the
             driver's motion; 0 reads it off the appearance encoder's latent, as the published weights do.
-        held_motion: how many motion weights, the last, never reach the generator: 6, the head's pose, where the
-            generator moves the face alone and the picture is turned afterwards (see `vfa.motion.turning`); else 0.
+        basis_channels: width of the motion basis (see `vfa.models.motion_basis`) that tells from the source where each
+            of its pixels moves. The head's pose, the last motion weights, then never reaches the generator, which
+            animates the face of a head that keeps still. 0: dense motion is the flow generator's, pose included.
     """
 
     size: int = 256
@@ -42,7 +43,7 @@ class AnimatorConfig:
     flow_channels: int = 32
     flow_blocks: int = 5
     motion_channels: int = 0
-    held_motion: int = 0
+    basis_channels: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size & (self.size - 1):
@@ -53,7 +54,7 @@ class AnimatorConfig:
             raise InputError(
                 "unknown number of input channels", expected="3 (RGB) or 4 (RGBD)", found=f"{self.input_channels}"
             )
-        optional = ("flow_blocks", "motion_channels", "held_motion")
+        optional = ("flow_blocks", "motion_channels", "basis_channels")
         positive = {name: value for name, value in asdict(self).items() if name not in optional}
         for name, value in positive.items():
             if not (math.isfinite(value) and value > 0):
@@ -70,11 +71,11 @@ class AnimatorConfig:
                 expected=f"frames of at least {SMALLEST_LOOK} px, more than {POSE_MOTION} motion directions",
                 found=f"{self.size} px, {self.latent_dim_motion} directions",
             )
-        if self.held_motion and (self.held_motion != POSE_MOTION or not self.motion_channels):
+        if self.basis_channels and not self.motion_channels:
             raise InputError(
-                "only the pose that a motion encoder of its own finds can be held",
-                expected=f"held_motion 0, or {POSE_MOTION} with motion_channels",
-                found=f"{self.held_motion} with motion_channels {self.motion_channels}",
+                "a motion basis needs motion weights of a known meaning",
+                expected="motion_channels > 0, a motion encoder of its own",
+                found=f"basis_channels {self.basis_channels}, motion_channels 0",
             )
         narrowest = min(self.channels(resolution) for resolution in self.resolutions)
         if self.latent_dim_depth_motion > narrowest:
@@ -83,6 +84,11 @@ class AnimatorConfig:
                 expected=f"at most {narrowest}",
                 found=f"{self.latent_dim_depth_motion}",
             )
+
+    @property
+    def held_motion(self) -> int:
+        """How many motion weights, the last, do not reach the generator: the head's pose, or none."""
+        return POSE_MOTION if self.basis_channels else 0
 
     @property
     def resolutions(self) -> tuple[int, ...]:

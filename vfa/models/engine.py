@@ -14,7 +14,7 @@ from vfa.models.flow import FlowField
 from vfa.models.folded_encoder import FoldedEncoder
 from vfa.models.folded_flow import FoldedFlowGenerator
 from vfa.models.folded_generator import FoldedGenerator, SourceTables
-from vfa.models.folded_motion import FoldedMotionEncoder
+from vfa.models.folded_motion import FoldedConvolutions
 from vfa.models.folding import Target
 from vfa.models.network import AnimatorNetwork
 
@@ -30,11 +30,13 @@ class EncodedSource:
         latent: ``w`` [1, latent].
         motion: ``a`` [1, motion].
         content: what the engine's generators need of the source.
+        basis: [W, 3, S, S], float32, see `vfa.models.motion_basis`; None without one.
     """
 
     latent: Tensor
     motion: Tensor
     content: Any
+    basis: Tensor | None = None
 
 
 class Engine(Protocol):
@@ -89,7 +91,8 @@ class TorchEngine:
             self._encoder = FoldedEncoder(target, network.enc, self.config.size)
             self._generator = FoldedGenerator(target, network.dec, self.config.resolutions)
             self._flow = FoldedFlowGenerator(target, network.student_dec, self.config.size)
-            self._motion = FoldedMotionEncoder(target, network.motion_enc) if self.config.motion_channels else None
+            self._motion = FoldedConvolutions(target, network.motion_enc) if self.config.motion_channels else None
+            self._basis = FoldedConvolutions(target, network.motion_basis) if self.config.basis_channels else None
         self.directions = self._generator.directions
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
         self.description = f"PyTorch {torch.__version__}, {name}, {str(dtype).removeprefix('torch.')}"
@@ -99,7 +102,8 @@ class TorchEngine:
         """See `Engine.encode_source`."""
         latent, features = self._encoder.features(source)
         content: tuple[SourceTables, Tensor] = (self._generator.prepare(features), self._flow.prepare(source))
-        return EncodedSource(latent, self._encoder.motion(latent), content)
+        basis = None if self._basis is None else self._basis(source)[0]
+        return EncodedSource(latent, self._encoder.motion(latent), content, basis)
 
     @torch.inference_mode()
     def encode_motion(self, frames: Tensor) -> Tensor:

@@ -109,6 +109,8 @@ def export_onnx(network: AnimatorNetwork, folder: str | Path, *, normalization: 
         )
         if config.motion_channels:
             _write(network.motion_enc, (frames,), folder / "motion.onnx", ["frames"], ["motion"])
+        if config.basis_channels:
+            _write(network.motion_basis, (frames,), folder / "basis.onnx", ["source"], ["basis"])
         directions = network.dec.direction.directions().numpy()
     temporary = folder / f"directions.{os.getpid()}.tmp"
     with open(temporary, "wb") as file:

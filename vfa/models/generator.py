@@ -26,7 +26,7 @@ class MotionDictionary(nn.Module):
     Args:
         latent_dim: length of the latent.
         motion_dim: number of directions.
-        held: of these, how many of the last lead nowhere, see `AnimatorConfig.held_motion`.
+        held: of these, how many of the last lead nowhere, see `AnimatorConfig.basis_channels`.
     """
 
     def __init__(self, latent_dim: int, motion_dim: int, held: int = 0) -> None:

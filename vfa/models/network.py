@@ -8,11 +8,13 @@ from vfa.models.config import AnimatorConfig
 from vfa.models.encoder import Encoder
 from vfa.models.flow import FlowField, FlowGenerator
 from vfa.models.generator import Generated, RGBDGenerator
+from vfa.models.motion_basis import MotionBasis
 from vfa.models.motion_encoder import MotionEncoder
 
 
 class AnimatorNetwork(nn.Module):
-    """Encoder ``enc``, RGBD generator ``dec``, flow generator ``student_dec``; by configuration also ``motion_enc``.
+    """Encoder ``enc``, RGBD generator ``dec``, flow generator ``student_dec``; by configuration also ``motion_enc`` and
+    ``motion_basis``.
 
     `VersatileFaceAnimator` wraps it for use; training calls it directly.
     """
@@ -27,6 +29,10 @@ class AnimatorNetwork(nn.Module):
             self.motion_enc = MotionEncoder(
                 config.input_channels, config.size, config.motion_channels, config.latent_dim_motion
             )
+
+        if config.basis_channels:
+            moving = config.latent_dim_motion - config.held_motion
+            self.motion_basis = MotionBasis(config.input_channels, config.basis_channels, moving)
 
     def motion(self, frames: Tensor) -> Tensor:
         """The motion weights ``a`` [B, motion] of a driver's frames [B, C, H, W]."""

@@ -37,9 +37,7 @@ class OnnxEngine:
 
         folder = Path(folder)
         for name in ("animator.json", "directions.npy", "encoder.onnx", "generator.onnx", "flow.onnx"):
-            if not (folder / name).is_file():
-                hint = "write it with: python -m vfa.models.export CHECKPOINT FOLDER"
-                raise AssetError("the exported networks are incomplete", path=folder, expected=name, hint=hint)
+            _present(folder, name)
         available = onnxruntime.get_available_providers()
         if provider is None:
             provider = next(name for name in PREFERRED if name in available)
@@ -66,12 +64,9 @@ class OnnxEngine:
         self._encoder = self._open(folder / "encoder.onnx", provider)
         self._generator = self._open(folder / "generator.onnx", provider)
         self._flow = self._open(folder / "flow.onnx", provider)
-        self._motion = self._encoder
-        if self.config.motion_channels:
-            if not (folder / "motion.onnx").is_file():
-                hint = "write it with: python -m vfa.models.export CHECKPOINT FOLDER"
-                raise AssetError("the exported networks are incomplete", path=folder, expected="motion.onnx", hint=hint)
-            self._motion = self._open(folder / "motion.onnx", provider)
+        wanted = {"motion": self.config.motion_channels, "basis": self.config.basis_channels}
+        more = {name: self._open(_present(folder, f"{name}.onnx"), provider) for name in wanted if wanted[name]}
+        self._motion, self._basis = more.get("motion", self._encoder), more.get("basis")
         used = self._generator.get_providers()[0]
         self.batch_size = CPU_BATCH if used == "CPUExecutionProvider" else GPU_BATCH
         self.description = f"ONNX Runtime {onnxruntime.__version__}, {used}, float32"
@@ -98,7 +93,8 @@ class OnnxEngine:
     def encode_source(self, source: Tensor) -> EncodedSource:
         """See `Engine.encode_source`."""
         latent, motion, *features = self._run(self._encoder, None, {"frames": source})
-        return EncodedSource(latent, motion, (dict(zip(self._names, features, strict=True)), source))
+        basis = None if self._basis is None else self._run(self._basis, None, {"source": source})[0][0]
+        return EncodedSource(latent, motion, (dict(zip(self._names, features, strict=True)), source), basis)
 
     def encode_motion(self, frames: Tensor) -> Tensor:
         """See `Engine.encode_motion`."""
@@ -110,3 +106,11 @@ class OnnxEngine:
         rgbd, logits = self._run(self._generator, None, {"latent": latent, **features})
         inputs = {"flow_logits": logits, "latent": latent, "source": frame}
         return rgbd, FlowField(*self._run(self._flow, list(FLOW_OUTPUTS), inputs))
+
+
+def _present(folder: Path, name: str) -> Path:
+    """A file of the export."""
+    if not (folder / name).is_file():
+        hint = "write it with: python -m vfa.models.export CHECKPOINT FOLDER"
+        raise AssetError("the exported networks are incomplete", path=folder, expected=name, hint=hint)
+    return folder / name

@@ -1,7 +1,8 @@
 """The head's pose in the motion weights: six numbers of the driver's picture become the avatar's rigid motion.
 
-A motion encoder of its own reads the pose apart from the expression, so the pose need not be painted and tracked: the
-generator animates the face of a head that keeps still (`AnimatorConfig.held_motion`), and the head is turned exactly.
+A motion encoder of its own reads the pose apart from the expression, so the pose need not be painted and tracked. With
+a motion basis (`AnimatorConfig.basis_channels`) the networks animate the face of a head that keeps still, and the head
+is turned exactly.
 """
 
 from __future__ import annotations

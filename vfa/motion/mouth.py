@@ -25,10 +25,12 @@ class Mouth:
     Attributes:
         slit: the lips with their controllers.
         up: float64 [3], the face's upward direction in world space.
+        reach: how far from the slit the lips' motion is read, in heights of the lip.
     """
 
     slit: SlitRig
     up: np.ndarray
+    reach: float = REACH
 
     def probes(self, pixels: np.ndarray) -> np.ndarray:
         """Where each controller's motion is read, float64 [K, 2].
@@ -40,7 +42,7 @@ class Mouth:
         for rings in (self.slit.upper, self.slit.lower):
             margin, border = rings[0], rings[-1]
             known = (margin >= 0) & (border >= 0)
-            away = pixels[margin[known]] + REACH * (pixels[border[known]] - pixels[margin[known]])
+            away = pixels[margin[known]] + self.reach * (pixels[border[known]] - pixels[margin[known]])
             for ring in rings:
                 has = ring[known] >= 0
                 out[ring[known][has]] = away[has]

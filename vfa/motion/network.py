@@ -20,7 +20,6 @@ from vfa.motion.mouth import Mouth
 from vfa.motion.network_input import SourceFrame
 from vfa.motion.rigid import fit_similarity
 from vfa.motion.splat import invert_flow
-from vfa.motion.turning import AnimatedPicture, PictureTurner
 from vfa.render.camera import Camera
 
 if TYPE_CHECKING:
@@ -66,6 +65,13 @@ class NetworkFrame:
     color: np.ndarray
     depth: np.ndarray
 
+    @classmethod
+    def of(cls, motion: Motion, rgbd: np.ndarray, source: SourceFrame) -> NetworkFrame:
+        """A frame from its picture, float [4, S, S], normalised as the source's."""
+        color = np.clip(np.rint((rgbd[:3] + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        world = source.near + (rgbd[3] + 1) / 2 * (source.far - source.near)
+        return cls(motion, color, np.where(rgbd[3] > -0.99, world, np.nan).astype(np.float32))
+
 
 def encode_driver(
     frames: Iterable[np.ndarray],
@@ -88,7 +94,7 @@ def encode_driver(
 
     channels = animator.config.input_channels
     parts: list[np.ndarray] = []
-    for batch in _batches(frames, batch_size):
+    for batch in batches(frames, batch_size):
         stacked = torch.from_numpy(np.stack(batch)[:, :channels])
         parts.append(animator.encode_motion(stacked).float().cpu().numpy())
         for _ in batch:
@@ -182,8 +188,6 @@ class NetworkMotion:
         start: frame of the driver that stands for the source at rest; None takes the driver's motion as it is.
         rigid: indices of controllers that move with the skull; their rigid motion becomes the pose. None: no pose, the
             translations hold all motion.
-        poses: float [T, 4, 4], the head's rigid motion where the driver's weights tell it and the generator leaves it
-            out (`vfa.motion.head_pose`); then `rigid` is not looked at.
         static: bool [K], controllers that never move.
         mouth: where the motion of the lips is read, and how far they have parted; None: each controller by itself.
         eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
@@ -201,7 +205,6 @@ class NetworkMotion:
         *,
         start: int | None = 0,
         rigid: np.ndarray | None = None,
-        poses: np.ndarray | None = None,
         static: np.ndarray | None = None,
         mouth: Mouth | None = None,
         eyes: Callable[[int], Motion] | None = None,
@@ -228,7 +231,7 @@ class NetworkMotion:
         self._mouth = mouth
         self._rigid = None if rigid is None else np.asarray(rigid)
         self._static = np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)
-        self._eyes, self._poses, self._turner = eyes, poses, PictureTurner(source, camera)
+        self._eyes = eyes
         self._pose = np.eye(4)
 
     def frames(self, wanted: range | None = None, *, batch_size: int = 8) -> Iterator[NetworkFrame]:
@@ -240,26 +243,24 @@ class NetworkMotion:
         """
         import torch
 
-        for batch in _batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
+        for batch in batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
             out = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch]))
             flow, rgbd, mask = (part.cpu().numpy() for part in (out.flow, out.rgbd, out.mask))
             for row, index in enumerate(batch):
-                picture = np.clip(rgbd[row], -1, 1)
-                if self._poses is not None:
-                    held = AnimatedPicture(picture, flow[row], mask[row, 0])
-                    picture = self._turner.turn(held, self._poses[index]).rgbd
                 translation, tracked = self.tracker.track(flow[row], rgbd[row, 3], mask[row, 0])
-                motion = self._motion(translation, tracked, index)
+                motion = self._motion(translation, tracked, self.driver.times[index])
                 if self._eyes is not None:
                     seen = self._eyes(index)
                     motion = replace(motion, gaze=seen.gaze, lid_opening=seen.lid_opening)
-                yield NetworkFrame(motion, _color(picture), self._depth(picture[3]))
+                yield NetworkFrame.of(motion, np.clip(rgbd[row], -1, 1), self.source)
 
-    def _motion(self, translation: np.ndarray, tracked: np.ndarray, index: int) -> Motion:
+    def motions(self) -> Iterator[Motion]:
+        """Of all frames in order."""
+        return (frame.motion for frame in self.frames())
+
+    def _motion(self, translation: np.ndarray, tracked: np.ndarray, time: Fraction) -> Motion:
         translation[self._static] = 0.0
-        if self._poses is not None:
-            self._pose = self._poses[index]
-        elif self._rigid is not None:
+        if self._rigid is not None:
             seen = self._rigid[tracked[self._rigid]]
             rest = self.tracker.rest
             if len(seen) >= FEWEST:
@@ -272,13 +273,7 @@ class NetworkMotion:
             local = (rest + translation - self._pose[:3, 3]) @ self._pose[:3, :3] - rest
             translation = np.where((tracked & ~self._static)[:, None], local, 0.0)
         gap = None if self._mouth is None else self._mouth.gap(translation)
-        time = self.driver.times[index]
         return Motion(time, translation, tracked | self._static, self._pose.copy(), lip_gap=gap)
-
-    def _depth(self, depth: np.ndarray) -> np.ndarray:
-        span = self.source.far - self.source.near
-        world = self.source.near + (depth + 1) / 2 * span
-        return np.where(depth > -0.99, world, np.nan).astype(np.float32)
 
 
 def bilinear(image: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -293,11 +288,7 @@ def bilinear(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     return upper * (1 - b) + lower * b
 
 
-def _color(rgbd: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint((rgbd[:3] + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
-
-
-def _batches(items: Iterable, size: int) -> Iterator[list]:
+def batches(items: Iterable, size: int) -> Iterator[list]:
     batch: list = []
     for item in items:
         batch.append(item)

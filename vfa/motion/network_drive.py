@@ -19,6 +19,7 @@ from vfa.motion.motion import Motion
 from vfa.motion.mouth import Mouth
 from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
 from vfa.motion.network_input import DriverFrames, face_size, followed_crop, raised, source_frame
+from vfa.motion.portrait_motion import PortraitMotion
 from vfa.render.camera import Camera
 from vfa.render.scene import MeshRenderer
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from vfa.models.animator import VersatileFaceAnimator
 
 FEWEST_LANDMARKS = 20
+BASIS_REACH = 1.0
+"""Where the motion of the lips is read off a motion basis, in heights of the lip from the slit: it is sharper than a
+flow, and the border of the red has pixels of its own."""
 PORTRAIT_SHARE = 0.82
 """Longer side of the avatar's face in picture heights where its head keeps still and needs no room to move."""
 
@@ -53,7 +57,7 @@ def view_for(animator: VersatileFaceAnimator, stage: Stage, driver: Driver, widt
     points = camera.project(controllers.positions(stage.rig.rest)[follows])[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
     longer, lift = float((high - low).max()), 0.0
-    if animator.config.held_motion:
+    if animator.config.basis_channels:
         side = longer / PORTRAIT_SHARE
     else:
         # Both faces are measured over the landmarks that the avatar has.
@@ -101,7 +105,7 @@ def network_motion(
     view: Camera,
     start: int | None = None,
     pose: bool = True,
-) -> NetworkMotion:
+) -> NetworkMotion | PortraitMotion:
     """The networks, ready to move a stage's controllers; lids and gaze follow the driver's landmarks.
 
     Args:
@@ -121,29 +125,22 @@ def network_motion(
     stable = controllers.rows(STABLE)
     start = driver.start if start is None else start
     eyes: Callable[[int], Motion] | None = None
-    held, poses = animator.config.held_motion > 0, None
-    if held and pose:
-        poses = head_poses(encoded.weights, encoded.weights[start], HeadFrame.of(rig, view.eye))
     if rig.eyes and len(driver.landmarks):
         seen = LandmarkMotion(rig, driver.landmarks[start])
 
         def eyes(index: int) -> Motion:
             return seen.motion(driver.landmarks[index], driver.times[index])
 
-    return NetworkMotion(
-        animator,
-        source_frame(picture.color, picture.depth, _convention(animator)),
-        view,
-        placed[:, :2],
-        placed[:, 2],
-        encoded,
-        start=start,
-        rigid=np.unique(stable[stable >= 0]) if pose and not held else None,
-        poses=poses,
-        static=controllers.landmark == STATIC,
-        mouth=None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1]),
-        eyes=eyes,
-    )
+    source = source_frame(picture.color, picture.depth, _convention(animator))
+    given = animator, source, view, placed[:, :2], placed[:, 2], encoded
+    static = controllers.landmark == STATIC
+    if animator.config.basis_channels:
+        poses = head_poses(encoded.weights, encoded.weights[start], HeadFrame.of(rig, view.eye)) if pose else None
+        mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1], BASIS_REACH)
+        return PortraitMotion(*given, start=start, poses=poses, static=static, mouth=mouth, eyes=eyes)
+    mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1])
+    rigid = np.unique(stable[stable >= 0]) if pose else None
+    return NetworkMotion(*given, start=start, rigid=rigid, static=static, mouth=mouth, eyes=eyes)
 
 
 def _convention(animator: VersatileFaceAnimator) -> Convention:

@@ -38,23 +38,7 @@ def animation_pair(
         float32: `source`, `target` [4, S, S]; `flow` [2, S, S], continued smoothly into the background; `flow_weight`,
         `visible`, `detail` [1, S, S].
     """
-    seen = np.isfinite(depth)
-    if rng.uniform() < 0.2:
-        seen &= kind != HEAD
-    levels = np.maximum(np.arange(256) / 255, 1e-3) ** np.exp(rng.uniform(-0.3, 0.3))
-    gain = np.exp(rng.uniform(-0.3, 0.3) + rng.uniform(-0.15, 0.15, 3))
-    table = (np.clip(gain[:, None] * levels, 0, 1) * 2 - 1).astype(np.float32)
-    values = depth[0][seen[0]]
-    near, far = float(values.min()), float(values.max())
-    pictures = np.empty((2, 4, *color.shape[1:3]), np.float32)
-    gray = rng.uniform() < 0.15
-    for row in range(2):
-        for channel in range(3):
-            shown = color[row].max(axis=2) if gray else color[row, ..., channel]
-            pictures[row, channel] = table[0 if gray else channel][shown]
-        scaled = (depth[row].astype(np.float32) - near) * np.float32(2 / max(far - near, 1e-3)) - 1
-        pictures[row, 3] = np.clip(scaled, -1, 1)
-        pictures[row][:, ~seen[row]] = -1
+    pictures, seen = avatar_pictures(color, depth, kind, rng)
     target = seen[1]
     visible = visible & target
     of_opening = (kind[1] == MOUTH) | (kind[1] == EYE)
@@ -73,6 +57,46 @@ def animation_pair(
         "visible": visible[None].astype(np.float32),
         "detail": detail[None].astype(np.float32),
     }
+
+
+def portrait(
+    color: np.ndarray, depth: np.ndarray, kind: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture of an avatar, float32 [4, S, S], how much each pixel's motion counts, float32 [1, S, S], and what is
+    seen, bool [S, S]; of one picture's arrays, as `avatar_pictures` takes them."""
+    pictures, seen = avatar_pictures(color[None], depth[None], kind[None], rng)
+    weight = np.where(np.isin(kind, (LIPS, LIDS)), DETAIL, 1.0)
+    return pictures[0], np.where(seen[0], weight, OUTSIDE).astype(np.float32)[None], seen[0]
+
+
+def avatar_pictures(
+    color: np.ndarray, depth: np.ndarray, kind: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of an avatar as the networks get them, float32 [F, 4, S, S], and what they show, bool [F, S, S].
+
+    Args:
+        color: uint8 [F, S, S, 3], black background. depth: float [F, S, S], NaN in the background; the first picture's
+            range is mapped to [-1, 1].
+        kind: uint8 [F, S, S]. rng: see `animation_pair`.
+    """
+    seen = np.isfinite(depth)
+    if rng.uniform() < 0.2:
+        seen &= kind != HEAD
+    levels = np.maximum(np.arange(256) / 255, 1e-3) ** np.exp(rng.uniform(-0.3, 0.3))
+    gain = np.exp(rng.uniform(-0.3, 0.3) + rng.uniform(-0.15, 0.15, 3))
+    table = (np.clip(gain[:, None] * levels, 0, 1) * 2 - 1).astype(np.float32)
+    values = depth[0][seen[0]]
+    near, far = float(values.min()), float(values.max())
+    pictures = np.empty((len(color), 4, *color.shape[1:3]), np.float32)
+    gray = rng.uniform() < 0.15
+    for row in range(len(color)):
+        for channel in range(3):
+            shown = color[row].max(axis=2) if gray else color[row, ..., channel]
+            pictures[row, channel] = table[0 if gray else channel][shown]
+        scaled = (depth[row].astype(np.float32) - near) * np.float32(2 / max(far - near, 1e-3)) - 1
+        pictures[row, 3] = np.clip(scaled, -1, 1)
+        pictures[row][:, ~seen[row]] = -1
+    return pictures, seen
 
 
 def continue_outside(flow: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ STAGES = {
     "animator": "vfa.training.stage_animator:AnimatorStage",
     "distilling": "vfa.training.stage_distillation:DistillationStage",
     "motion": "vfa.training.stage_motion:MotionStage",
+    "basis": "vfa.training.stage_basis:BasisStage",
     "generator": "vfa.training.stage_generator:GeneratorStage",
 }
 

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from vfa.errors import InputError
 
 if TYPE_CHECKING:
+    from dataset.portraits import PortraitStream
     from dataset.stream import Group, GroupStream
 
 TEST_SEED = 2**20
@@ -37,6 +38,7 @@ class SyntheticSource:
         reuse: how often each of a group's pairs or pictures is drawn. Every worker renders for itself, so reuse pays
             with few workers.
         together: how many pairs of a group follow each other, filmed alike: their source need be encoded only once.
+        basis: portraits with what each expression component does to each pixel, and nothing else.
         test_people: people for validation.
     """
 
@@ -48,6 +50,7 @@ class SyntheticSource:
     at_rest: bool = False
     reuse: int = 1
     together: int = 1
+    basis: bool = False
     test_people: int = 24
 
     def __post_init__(self) -> None:
@@ -69,14 +72,18 @@ class SyntheticSource:
 
     def dataset(self, split: str) -> Dataset[dict[str, Any]]:
         """Endless training items, or the validation items."""
+        endless, fixed = (PortraitItems, PortraitTestItems) if self.basis else (SyntheticItems, SyntheticTestItems)
         if split == "train":
-            return SyntheticItems(self._stream("train"), self.reuse, self.together)
-        return SyntheticTestItems(self._stream("test"), self.test_people)
+            return endless(self._stream("train"), self.reuse, self.together)
+        return fixed(self._stream("test"), self.test_people)
 
-    def _stream(self, split: str) -> GroupStream:
+    def _stream(self, split: str) -> GroupStream | PortraitStream:
+        from dataset.portraits import PortraitStream
         from dataset.stream import GroupStream
 
         seed = self.seed + (TEST_SEED if split == "test" else 0)
+        if self.basis:
+            return PortraitStream(seed, self.size)
         return GroupStream(seed=seed, size=self.size, frames=self.frames, pairs=self.pairs, at_rest=self.at_rest)
 
 
@@ -92,11 +99,11 @@ class SyntheticItems(Dataset[dict[str, Any]]):
         together: items of a group in a lot.
     """
 
-    def __init__(self, stream: GroupStream, reuse: int = 1, together: int = 1) -> None:
+    def __init__(self, stream: Any, reuse: int = 1, together: int = 1) -> None:
         self.stream, self.together = stream, together
         self.per_group = stream.pairs or stream.frames
         self.span = self.per_group // together * reuse
-        self._groups: OrderedDict[int, Group] = OrderedDict()
+        self._groups: OrderedDict[int, Any] = OrderedDict()
 
     def place(self, number: int) -> tuple[int, int]:
         """Group and row of an item."""
@@ -108,9 +115,13 @@ class SyntheticItems(Dataset[dict[str, Any]]):
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         group, row = self.place(number)
-        return item(self._group(group), row, self.stream.seed, number, number // self.together)
+        return self.item(self._group(group), row, number)
 
-    def _group(self, index: int) -> Group:
+    def item(self, group: Any, row: int, number: int) -> dict[str, Any]:
+        """A row of a group, filmed."""
+        return item(group, row, self.stream.seed, number, number // self.together)
+
+    def _group(self, index: int) -> Any:
         if index not in self._groups:
             self._groups[index] = self.stream.group(index)
             if len(self._groups) > self.span + 1:
@@ -126,7 +137,7 @@ class SyntheticItems(Dataset[dict[str, Any]]):
 class SyntheticTestItems(SyntheticItems):
     """The items of some people who are never trained on, the same each time, group by group."""
 
-    def __init__(self, stream: GroupStream, people: int) -> None:
+    def __init__(self, stream: Any, people: int) -> None:
         super().__init__(stream)
         self._people = people
 
@@ -135,6 +146,26 @@ class SyntheticTestItems(SyntheticItems):
 
     def place(self, number: int) -> tuple[int, int]:
         return divmod(number % len(self), self.per_group)
+
+
+class PortraitItems(SyntheticItems):
+    """Endless portraits for the stage `basis`: `source` float32 [4, S, S]; `basis` float16 [14, 3, S, S], see
+    `dataset.portraits`; `weight` float32 [1, S, S], how much each pixel counts; `number`."""
+
+    def item(self, group: Any, row: int, number: int) -> dict[str, Any]:
+        import torch
+
+        from vfa.training.animation_pairs import portrait
+
+        picture, weight, seen = portrait(group.color, group.depth, group.kind,
+                                         np.random.default_rng([self.stream.seed, 13, number]))  # fmt: skip
+        basis = np.where(seen, group.basis, np.float16(0))
+        return {"source": torch.from_numpy(picture), "basis": torch.from_numpy(basis),
+                "weight": torch.from_numpy(weight), "number": number}  # fmt: skip
+
+
+class PortraitTestItems(PortraitItems, SyntheticTestItems):
+    """Portraits of people who are never trained on."""
 
 
 def item(group: Group, row: int, seed: int, number: int, lot: int) -> dict[str, Any]:

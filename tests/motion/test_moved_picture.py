@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vfa.motion.network_input import SourceFrame
+from vfa.motion.picture import AnimatedPicture, PictureMover
 from vfa.motion.rigid import rotation_about
-from vfa.motion.turning import AnimatedPicture, PictureTurner
 from vfa.render.camera import Camera
 from vfa.render.rasterizer import rasterize
 
@@ -53,7 +53,7 @@ POSES = [
 @pytest.mark.parametrize("pose", POSES)
 def test_it_is_the_picture_of_the_moved_surface(pose: np.ndarray) -> None:
     source, still = picture()
-    turned = PictureTurner(source, CAMERA).turn(still, pose)
+    turned = PictureMover(source, CAMERA).move(still, pose)
     depth, shown = relief(pose)
     both = np.isfinite(depth) & (turned.mask > 0.99)
     assert both.sum() > 0.9 * np.isfinite(depth).sum()
@@ -69,7 +69,7 @@ def test_it_is_the_picture_of_the_moved_surface(pose: np.ndarray) -> None:
 
 def test_a_head_that_keeps_still_keeps_its_picture() -> None:
     source, still = picture(flow=here() * 0.9)
-    same = PictureTurner(source, CAMERA).turn(still, np.eye(4))
+    same = PictureMover(source, CAMERA).move(still, np.eye(4))
     shown = same.mask > 0.99
     assert shown.sum() > 0.95 * still.mask.sum()
     np.testing.assert_allclose(same.rgbd[:, shown], still.rgbd[:, shown], atol=2e-3)
@@ -78,13 +78,13 @@ def test_a_head_that_keeps_still_keeps_its_picture() -> None:
 
 def test_the_views_size_does_not_matter() -> None:
     source, still = picture()
-    small = PictureTurner(source, CAMERA).turn(still, POSES[0])
-    large = PictureTurner(source, CAMERA.scaled(4)).turn(still, POSES[0])
+    small = PictureMover(source, CAMERA).move(still, POSES[0])
+    large = PictureMover(source, CAMERA.scaled(4)).move(still, POSES[0])
     np.testing.assert_allclose(large.rgbd, small.rgbd, atol=1e-5)
 
 
 def test_nothing_to_show_is_background() -> None:
     source, still = picture()
     empty = AnimatedPicture(np.full_like(still.rgbd, -1.0), still.flow, still.mask)
-    turned = PictureTurner(source, CAMERA).turn(empty, POSES[0])
+    turned = PictureMover(source, CAMERA).move(empty, POSES[0])
     assert (turned.rgbd == -1).all() and (turned.mask == 0).all()

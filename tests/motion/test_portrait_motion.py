@@ -1,0 +1,138 @@
+"""Motion along a basis: what a known basis must do to controllers and to the picture."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from vfa.errors import InputError
+from vfa.models.animator import VersatileFaceAnimator
+from vfa.models.config import AnimatorConfig
+from vfa.models.network import AnimatorNetwork
+from vfa.motion.basis import BasisMotion
+from vfa.motion.network import DriverMotion
+from vfa.motion.network_input import SourceFrame
+from vfa.motion.portrait_motion import PortraitMotion
+from vfa.motion.rigid import rotation_about
+from vfa.render.camera import Camera
+
+SIZE, NEAR, FAR = 64, 4.0, 8.0
+CAMERA = Camera((0.5, 0.0, 6.0), (0.0, 0.0, 0.0), focal=150, principal=(32, 32), width=SIZE, height=SIZE)
+CONFIG = AnimatorConfig(
+    size=SIZE, channel_multiplier=1 / 32, max_channels=32, latent_dim_style=32, latent_dim_motion=8, flow_channels=4,
+    flow_blocks=1, motion_channels=4, basis_channels=4,
+)  # fmt: skip
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def animator() -> VersatileFaceAnimator:
+    torch.manual_seed(0)
+    return VersatileFaceAnimator.from_network(AnimatorNetwork(CONFIG).eval())
+
+
+def source() -> SourceFrame:
+    """A disc at depth 6 with a gradient."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    inside = np.hypot(rows - 31.5, columns - 31.5) < 24
+    rgbd = np.stack([columns / 32 - 1, rows / 32 - 1, 0 * rows, 0.0 * rows])
+    return SourceFrame(np.where(inside, rgbd, -1).astype(np.float32), NEAR, FAR)
+
+
+def driver(weights: np.ndarray) -> DriverMotion:
+    return DriverMotion(weights.astype(np.float32), [Fraction(i, 25) for i in range(len(weights))])
+
+
+def test_a_unit_moves_a_point_by_its_width_at_that_depth() -> None:
+    """A basis of a tenth of a picture to the right: a tenth of what the camera sees at the point's depth."""
+    basis = np.zeros((2, 3, SIZE, SIZE), np.float32)
+    basis[0, 0], basis[1, 1], basis[1, 2] = 0.1, 0.05, 0.02
+    places, depths = RNG.uniform(10, 54, (5, 2)), RNG.uniform(4, 8, 5)
+    for camera in (CAMERA, CAMERA.scaled(4)):
+        factor = camera.width / SIZE
+        lines = BasisMotion(basis, camera).at(places * factor, depths)
+        rest = CAMERA.unproject(*places.T, depths)
+        right = CAMERA.project(rest + lines[0])
+        np.testing.assert_allclose(right[:, :2] - places, np.tile([0.1 * SIZE, 0], (5, 1)), atol=1e-9)
+        np.testing.assert_allclose(right[:, 2], depths)
+        up = CAMERA.project(rest + lines[1])
+        np.testing.assert_allclose(up[:, 2], depths - 0.02 * depths * SIZE / 150)
+
+
+def test_points_beyond_the_picture_keep_still() -> None:
+    moved = BasisMotion(np.ones((1, 3, SIZE, SIZE), np.float32), CAMERA).at(
+        np.array([[-3.0, 20], [20, 70]]), np.ones(2)
+    )
+    assert (moved == 0).all()
+
+
+def test_every_pixel_moves_as_a_controller_there_does() -> None:
+    basis, depth = RNG.normal(size=(3, 3, SIZE, SIZE)), RNG.uniform(4, 8, (SIZE, SIZE))
+    moving = BasisMotion(basis, CAMERA)
+    everywhere = moving.everywhere(depth).reshape(3, SIZE, SIZE, 3)
+    places = np.array([[10.5, 20.5], [40.5, 3.5]])
+    np.testing.assert_allclose(moving.at(places, depth[[20, 3], [10, 40]]), everywhere[:, [20, 3], [10, 40]], atol=1e-5)
+
+
+def test_controllers_move_by_the_change_of_the_weights(animator: VersatileFaceAnimator) -> None:
+    weights = RNG.normal(size=(4, 8))
+    places, depths = RNG.uniform(15, 50, (6, 2)), np.full(6, 6.0)
+    static = np.arange(6) == 2
+    moving = PortraitMotion(animator, source(), CAMERA, places, depths, driver(weights), start=1, static=static)
+    motions = list(moving.motions())
+    assert [motion.time for motion in motions] == [Fraction(i, 25) for i in range(4)]
+    assert np.abs(motions[1].translation).max() == 0
+    basis = animator.prepare(torch.from_numpy(source().rgbd[None])).source.basis.numpy()
+    lines = BasisMotion(basis, CAMERA).at(places, depths)
+    change = (weights[3] - weights[1])[:2].astype(np.float32)
+    expected = change[0] * lines[0] + change[1] * lines[1]
+    np.testing.assert_allclose(motions[3].translation[~static], expected[~static], atol=1e-6)
+    assert (motions[3].translation[2] == 0).all() and motions[3].tracked.all()
+    absolute = PortraitMotion(animator, source(), CAMERA, places, depths, driver(weights), start=None)
+    first = absolute.motion(0).translation
+    np.testing.assert_allclose(first, np.einsum("w,wkc->kc", weights[0, :2].astype(np.float32), lines), atol=1e-6)
+
+
+def test_the_picture_turns_by_the_pose(animator: VersatileFaceAnimator) -> None:
+    """Weights that do not change leave the face alone: what is left is the rigid motion of a disc."""
+    weights = np.tile(RNG.normal(size=8), (2, 1))
+    pose = rotation_about(np.eye(3), np.zeros(3), 0.4 * CAMERA.rotation()[0])  # to the right
+    moving = PortraitMotion(animator, source(), CAMERA, np.zeros((1, 2)), np.ones(1), driver(weights),
+                            poses=np.stack([np.eye(4), pose]))  # fmt: skip
+    still, moved = (moving.picture(index) for index in (0, 1))
+    pixels = 0.4 * 150 / 6
+    assert pixels == 10
+    shown = (still.mask > 0.99)[:, :-10]
+    np.testing.assert_allclose(moved.rgbd[:, :, 10:][:, shown], still.rgbd[:, :, :-10][:, shown], atol=1e-3)
+    frames = list(moving.frames(batch_size=1))
+    assert frames[1].color.shape == (SIZE, SIZE, 3) and np.isfinite(frames[1].depth).sum() > 1000
+    np.testing.assert_array_equal(frames[1].motion.pose, pose)
+    (target,) = moving.frames(range(1, 2))
+    np.testing.assert_array_equal(target.color, frames[1].color)
+
+
+def test_a_start_beyond_the_clip_is_refused(animator: VersatileFaceAnimator) -> None:
+    with pytest.raises(InputError, match="start frame"):
+        PortraitMotion(animator, source(), CAMERA, np.zeros((1, 2)), np.ones(1), driver(np.zeros((2, 8))), start=2)
+
+
+def test_networks_without_a_basis_are_refused() -> None:
+    from dataclasses import replace
+
+    plain = VersatileFaceAnimator.from_network(AnimatorNetwork(replace(CONFIG, basis_channels=0)).eval())
+    with pytest.raises(InputError, match="no motion basis"):
+        PortraitMotion(plain, source(), CAMERA, np.zeros((1, 2)), np.ones(1), driver(np.zeros((2, 8))))
+
+
+def test_turned_axes_move_points_in_the_world() -> None:
+    """The basis speaks the camera's language, whichever way it looks."""
+    basis = np.zeros((1, 3, SIZE, SIZE), np.float32)
+    basis[0, 0] = 1.0
+    aside = Camera((6.0, 0.0, 0.0), (0.0, 0.0, 0.0), focal=150, principal=(32, 32), width=SIZE, height=SIZE)
+    moved = BasisMotion(basis, aside).at(np.array([[32.0, 32.0]]), np.array([6.0]))[0, 0]
+    turned = Rotation.from_euler("y", 90, degrees=True).apply([1, 0, 0])
+    np.testing.assert_allclose(moved / np.linalg.norm(moved), turned, atol=1e-9)
