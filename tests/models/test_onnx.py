@@ -84,3 +84,19 @@ def test_motion_encoder_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "motion.onnx").unlink()
     with pytest.raises(AssetError, match="motion.onnx"):
         VersatileFaceAnimator.from_onnx(tmp_path)
+
+
+def test_motion_basis(tmp_path: Path) -> None:
+    """The module, the folded network and ONNX Runtime read the same basis off a source."""
+    config = replace(SMALL, size=64, latent_dim_motion=12, motion_channels=4, basis_channels=4)
+    network = small_network(config)
+    export_onnx(network, tmp_path)
+    source = frames(1, 3, config)
+    expected = network.motion_basis(source)[0].detach()
+    assert expected.shape == (6, 3, 64, 64)
+    for model in (VersatileFaceAnimator.from_network(network), VersatileFaceAnimator.from_onnx(tmp_path)):
+        basis = model.prepare(source).source.basis
+        assert basis is not None and relative(basis, expected) < 1e-3
+    (tmp_path / "basis.onnx").unlink()
+    with pytest.raises(AssetError, match="basis.onnx"):
+        VersatileFaceAnimator.from_onnx(tmp_path)

@@ -63,5 +63,5 @@ class MotionBasis(nn.Module):
         for up in reversed(self.up):
             level = levels.pop()
             x = up(torch.cat((level, F.interpolate(x, size=level.shape[2:], mode="nearest")), 1))
-        out = self.last(x).reshape(len(source), self.weights, 3, *source.shape[2:])
+        out = self.last(x).reshape(-1, self.weights, 3, *source.shape[2:])
         return self.scale[:, None, None, None] * out

@@ -149,7 +149,7 @@ class SyntheticTestItems(SyntheticItems):
 
 
 class PortraitItems(SyntheticItems):
-    """Endless portraits for the stage `basis`: `source` float32 [4, S, S]; `basis` float16 [14, 3, S, S], see
+    """Endless portraits for the stage `basis`: `source` float32 [4, S, S]; `basis` float32 [14, 3, S, S], see
     `dataset.portraits`; `weight` float32 [1, S, S], how much each pixel counts; `number`."""
 
     def item(self, group: Any, row: int, number: int) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class PortraitItems(SyntheticItems):
 
         picture, weight, seen = portrait(group.color, group.depth, group.kind,
                                          np.random.default_rng([self.stream.seed, 13, number]))  # fmt: skip
-        basis = np.where(seen, group.basis, np.float16(0))
+        basis = np.where(seen, group.basis.astype(np.float32), np.float32(0))
         return {"source": torch.from_numpy(picture), "basis": torch.from_numpy(basis),
                 "weight": torch.from_numpy(weight), "number": number}  # fmt: skip
 
