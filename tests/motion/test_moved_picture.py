@@ -64,7 +64,6 @@ def test_it_is_the_picture_of_the_moved_surface(pose: np.ndarray) -> None:
     place = CAMERA.project(shown[both])[:, :2]
     flow = (turned.flow[:, both].T + 1) * SIZE / 2
     assert np.abs(flow - place).max() < 0.3
-    assert (turned.rgbd[:, turned.mask == 0] == -1).all()
 
 
 def test_a_head_that_keeps_still_keeps_its_picture() -> None:
@@ -85,6 +84,38 @@ def test_the_views_size_does_not_matter() -> None:
 
 def test_nothing_to_show_is_background() -> None:
     source, still = picture()
-    empty = AnimatedPicture(np.full_like(still.rgbd, -1.0), still.flow, still.mask)
+    empty = AnimatedPicture(np.full_like(still.rgbd, -1.0), still.flow, np.zeros_like(still.mask))
     turned = PictureMover(source, CAMERA).move(empty, POSES[0])
     assert (turned.rgbd == -1).all() and (turned.mask == 0).all()
+
+
+def test_what_opens_shows_what_is_inside() -> None:
+    """The lower half of a plane moves down: in the gap the given colours are seen, where the still head has them."""
+    size = SIZE
+    rows, columns = np.mgrid[:size, :size]
+    rgbd = np.stack([columns / 48 - 1, rows / 48 - 1, 0 * rows, 0.0 * rows])
+    source = SourceFrame(rgbd.astype(np.float32), NEAR, FAR)
+    camera = Camera((0, 0, 5.0), (0, 0, 0.0), focal=180, principal=(48, 48), width=size, height=size)
+    down = np.zeros((size, size, 3))
+    pixels = 6
+    down[50:, :, 1] = -pixels * 5.0 / 180
+    inside = np.stack([np.full((size, size), value) for value in (0.9, -0.9, 0.4)])
+    mover, still = PictureMover(source, camera), AnimatedPicture.of(source)
+    moved = mover.move(still, np.eye(4), down.reshape(-1, 3), inside)
+    gap = moved.mask == 0
+    assert gap[51:55].all() and not gap[:49, 1:-1].any() and not gap[58:, 1:-1].any()
+    np.testing.assert_allclose(moved.rgbd[:3, 52, 10:80], np.tile([[0.9], [-0.9], [0.4]], 70), atol=1e-6)
+    np.testing.assert_allclose(moved.rgbd[:3, 70, 10:80], rgbd[:3, 64, 10:80], atol=1e-3)
+    flow = (moved.flow + 1) * size / 2
+    np.testing.assert_allclose(flow[1, 70, 10:80], 64.5, atol=1e-2)
+
+
+def test_the_nearest_point_is_no_background() -> None:
+    """Its depth is -1, as the background's is."""
+    depth, _ = relief(np.eye(4))
+    rgbd = np.full((4, SIZE, SIZE), -1.0, np.float32)
+    seen = np.isfinite(depth)
+    near, far = np.nanmin(depth), np.nanmax(depth)
+    rgbd[:3, seen], rgbd[3, seen] = 0.2, ((depth - near) / (far - near) * 2 - 1)[seen]
+    still = AnimatedPicture.of(SourceFrame(rgbd, float(near), float(far)))
+    np.testing.assert_array_equal(still.mask > 0.5, seen)

@@ -52,7 +52,9 @@ def agreement(driver: np.ndarray, result: np.ndarray) -> tuple[float, float]:
 
 
 def report(driver: np.ndarray, result: np.ndarray) -> dict[str, float]:
-    """Figures for landmarks of the driver and of the result, both `[T, 478, 3]`."""
+    """Figures for landmarks of the driver and of the result, both `[T, 478, 3]`; the shorter one counts."""
+    count = min(len(driver), len(result))
+    driver, result = driver[:count], result[:count]
     a, b = features(driver), features(result)
     out = {"detected": float(np.isfinite(result[:, 0, 0]).mean())}
     for name in a:

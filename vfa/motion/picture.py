@@ -16,10 +16,9 @@ from vfa.motion.network_input import SourceFrame
 from vfa.render.camera import Camera
 from vfa.render.rasterizer import rasterize
 
-BACKGROUND = -0.97
-"""Depth below which nothing is shown."""
 TORN = 0.12
-"""Change of depth from one pixel to the next, of the source's whole range, over which the surface does not reach."""
+"""Change of depth from one pixel to the next, of the source's whole range, over which the surface does not reach: what
+comes into view there is what lies behind."""
 OPENED = 0.9
 """Pixels by which neighbours move apart where the surface opens, as between the lips."""
 
@@ -31,7 +30,7 @@ class AnimatedPicture:
     Attributes:
         rgbd: float [4, S, S] in [-1, 1].
         flow: float [2, S, S], where in the source each pixel is, x and y in [-1, 1].
-        mask: float [S, S] in 0..1, how far the flow is trusted.
+        mask: float [S, S] in 0..1, how far the flow is trusted; below a half: background.
     """
 
     rgbd: np.ndarray
@@ -41,7 +40,7 @@ class AnimatedPicture:
     @classmethod
     def of(cls, source: SourceFrame) -> AnimatedPicture:
         """The source itself."""
-        shown = source.rgbd[3] > BACKGROUND
+        shown = (source.rgbd > -1).any(axis=0)  # the nearest point has a depth of -1 too
         return cls(source.rgbd, grid(source.rgbd.shape[-1]), shown.astype(np.float32))
 
 
@@ -80,24 +79,25 @@ class PictureMover:
             picture: of the still head.
             pose: float [4, 4], the head's rigid motion in the world.
             displacement: float [S * S, 3] in the world, of each pixel's point, before the pose; None: none.
-            inside: float [4, S, S], what is to be seen where the displaced surface opens, from the still camera; None:
-                the background.
+            inside: float [3, S, S], colours of what is to be seen where the displaced surface opens, from the still
+                head; None stretches the surface.
 
         Returns:
-            float32; what comes into view that the picture does not show has a mask of 0 and, but for `inside`, is
-            background; the flow goes on evenly there.
+            float32; what comes into view that the picture does not show has a mask of 0, and the flow goes on evenly.
         """
         size, depth = self.size, picture.rgbd[3].astype(np.float64).ravel()
         points, opened = self.points(picture.rgbd[3]), np.zeros(len(self.quads), bool)
-        values = depth[self.quads]
-        whole = (values > BACKGROUND).all(axis=1) & (np.ptp(values, axis=1) < 2 * TORN)
+        kept = (picture.mask.ravel() > 0.5)[self.quads].all(axis=1)
         if displacement is not None:
             width = self.camera.focal / np.maximum(self.near + (depth + 1) * self.half, 1e-9)
             shift = (displacement * width[:, None])[self.quads]
             opened = (np.ptp(shift, axis=1) > OPENED).any(axis=1)
             points = points + displacement
-        quads, gaping = self.quads[whole], np.tile(opened[whole], 2)
+        quads, gaping = self.quads[kept], np.tile(opened[kept], 2)
         triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]]])
+        torn = np.tile(np.ptp(depth[quads], axis=1) > 2 * TORN, 2)
+        behind = np.tile(quads[np.arange(len(quads)), depth[quads].argmax(axis=1)], 2)
+        painted = np.where(torn[:, None], behind[:, None], triangles)
         rgbd, mask = np.full((4, size, size), -1.0, np.float32), np.zeros((size, size), np.float32)
         if not len(triangles):
             return AnimatedPicture(rgbd, grid(size), mask)
@@ -106,14 +106,16 @@ class PictureMover:
         seen = rasterize(moved.astype(np.float32), triangles, size, size)
         layers = np.concatenate([picture.rgbd[:3].reshape(3, -1), picture.flow.reshape(2, -1),
                                  picture.mask.reshape(1, -1), still[:, :2].T])  # fmt: skip
-        drawn = np.einsum("lhwk,hwk->lhw", layers[:, triangles[seen.triangle]].astype(np.float32), seen.barycentric)
+        drawn = np.einsum("lhwk,hwk->lhw", layers[:, painted[seen.triangle]].astype(np.float32), seen.barycentric)
         gap = seen.mask & gaping[seen.triangle]
-        shown = seen.mask & ~gap
-        far = (seen.depth - self.near) / self.half - 1
-        rgbd[:3, shown], rgbd[3, shown], mask[shown] = drawn[:3, shown], far[shown], drawn[5, shown]
+        crack = seen.mask & torn[seen.triangle] & ~gap
+        shown = seen.mask & ~gap & ~crack
+        rgbd[:3, seen.mask] = drawn[:3, seen.mask]
+        rgbd[3, seen.mask] = ((seen.depth - self.near) / self.half - 1)[seen.mask]
+        mask[shown] = drawn[5, shown]
         if inside is not None and gap.any():
             rows, columns = drawn[7, gap] - 0.5, drawn[6, gap] - 0.5
-            for layer in range(4):
+            for layer in range(3):
                 rgbd[layer, gap] = map_coordinates(inside[layer], [rows, columns], order=1, mode="nearest")
         # Beyond what is shown the flow goes on evenly, as the networks' own does.
         flow, here = grid(size), grid(size)

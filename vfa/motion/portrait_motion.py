@@ -95,7 +95,7 @@ class PortraitMotion:
         return (self.motion(index) for index in range(len(self.driver.weights)))
 
     def picture(self, index: int, inside: np.ndarray | None = None) -> AnimatedPicture:
-        """The source's picture, moved as in a frame of the driver; `inside` [4, S, S] is seen where lips part."""
+        """The source's picture, moved as in a frame of the driver; `inside` [3, S, S] is seen where lips part."""
         shift = np.einsum("w,wpc->pc", self.change[index].astype(np.float32), self._everywhere)
         return self._mover.move(self._picture, self.poses[index], shift, inside)
 
@@ -111,5 +111,5 @@ class PortraitMotion:
         for batch in batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
             painted = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch])).rgbd.cpu().numpy()
             for row, index in enumerate(batch):
-                picture = self.picture(index, np.clip(painted[row], -1, 1))
+                picture = self.picture(index, np.clip(painted[row, :3], -1, 1))
                 yield NetworkFrame.of(self.motion(index), picture.rgbd, self.source)
