@@ -222,8 +222,10 @@ def _network_motion(
         return cut(clip, options.offset, len(driver.times))
 
     view = stage.camera if options.eye else view_for(animator, stage, driver, clip.width, clip.height)
-    encoded = encode_clip(animator, driver, watched)
-    network = network_motion(animator, stage, driver, encoded, view=view, pose=options.head_pose != "none")
+    encoded = encode_clip(animator, driver, watched, smoothing=options.smoothing)
+    network = network_motion(
+        animator, stage, driver, encoded, view=view, pose=options.head_pose != "none", strength=options.strength
+    )
     shown = (frame for index, frame in enumerate(watched()) if index in frames)
     for frame, made in zip(shown, network.frames(frames), strict=False):
         yield made.motion, [frame.color, made.color, depth_picture(made.depth)]

@@ -109,6 +109,6 @@ class Networks(Animator):
 
         assert self.animator is not None
         view = view_for(self.animator, stage, driver, clip.width, clip.height)
-        encoded = encode_clip(self.animator, driver, lambda: cut(clip, 0, len(driver.times)))
+        encoded = encode_clip(self.animator, driver, lambda: cut(clip, 0, len(driver.times)), smoothing=SMOOTHING)
         network = network_motion(self.animator, stage, driver, encoded, view=view)
         return network.motions()

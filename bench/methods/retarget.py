@@ -93,7 +93,7 @@ class Retarget(Method):
         with open_clip(task.sample.driving) as clip:
             driver = watch(clip, task.scratch, smoothing=SMOOTHING)
             camera = view_for(animator, stage, driver, clip.width, clip.height)
-            encoded = encode_clip(animator, driver, lambda: cut(clip, 0, len(driver.times)))
+            encoded = encode_clip(animator, driver, lambda: cut(clip, 0, len(driver.times)), smoothing=SMOOTHING)
         return animator, encoded, driver.start, camera
 
     def frames(

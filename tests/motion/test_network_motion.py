@@ -217,7 +217,7 @@ def test_a_turning_picture_is_a_turning_head() -> None:
     translation, tracked = flat.track(backward(sampled), np.zeros((SIZE, SIZE)))
     moving = object.__new__(NetworkMotion)
     moving.tracker, moving._rigid, moving._static = flat, np.arange(24), np.zeros(24, bool)
-    moving._pose, moving._mouth = np.eye(4), None
+    moving._pose, moving._mouth, moving._strength = np.eye(4), None, 1.0
     motion = moving._motion(translation, tracked, Fraction(0))
     expected = np.eye(3)
     expected[:2, :2] = turn.T  # image y points down, so the world turns the other way

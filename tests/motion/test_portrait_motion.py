@@ -136,3 +136,18 @@ def test_turned_axes_move_points_in_the_world() -> None:
     moved = BasisMotion(basis, aside).at(np.array([[32.0, 32.0]]), np.array([6.0]))[0, 0]
     turned = Rotation.from_euler("y", 90, degrees=True).apply([1, 0, 0])
     np.testing.assert_allclose(moved / np.linalg.norm(moved), turned, atol=1e-9)
+
+
+def test_smoothing_quiets_a_face_that_keeps_still_and_follows_one_that_moves() -> None:
+    noisy = driver(0.1 * RNG.normal(size=(200, 3)))
+    calm = noisy.smoothed(2.0)
+    assert noisy.smoothed(0) is noisy and calm.times == noisy.times
+    assert calm.weights[50:].std() < 0.7 * noisy.weights[50:].std()
+    ramp = driver(np.linspace(0, 80, 200)[:, None])
+    assert np.abs(ramp.smoothed(2.0).weights - ramp.weights)[50:].max() < 1.5
+
+
+def test_strength_is_a_factor_on_the_expression(animator: VersatileFaceAnimator) -> None:
+    weights, given = RNG.normal(size=(2, 8)), (source(), CAMERA, np.full((1, 2), 30.0), np.full(1, 6.0))
+    once, twice = (PortraitMotion(animator, *given, driver(weights), strength=factor) for factor in (1.0, 2.0))
+    np.testing.assert_allclose(twice.motion(1).translation, 2 * once.motion(1).translation)

@@ -126,7 +126,7 @@ class NetworkSource:
             clip, driver = take.clip, take.driver
             view = view_for(self.animator, take.stage, driver, clip.width, clip.height)
             began = time.perf_counter()
-            encoded = encode_clip(self.animator, driver, lambda: cut(clip, 0, len(driver.times)))
+            encoded = encode_clip(self.animator, driver, lambda: cut(clip, 0, len(driver.times)), smoothing=SMOOTHING)
             take.flows[self.name] = encoded, view, time.perf_counter() - began
         encoded, view, _ = take.flows[self.name]
         return self.animator, encoded, view

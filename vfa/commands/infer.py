@@ -76,7 +76,10 @@ def infer(
         str, typer.Option("--missing", help="Frames without a face: hold, interpolate or fail.")
     ] = "interpolate",
     smoothing: Annotated[
-        float, typer.Option("--smoothing", min=0.0, help="Cut-off of the landmark filter in Hz; 0: none.")
+        float,
+        typer.Option(
+            "--smoothing", min=0.0, help="Cut-off of the filter of landmarks and motion weights in Hz; 0: none."
+        ),
     ] = 5.0,
     strength: Annotated[float, typer.Option("--strength", min=0.0, help="Factor on the expression.")] = 1.0,
     head_pose: Annotated[str, typer.Option("--head_pose", help="Head motion: full, rotation or none.")] = "full",

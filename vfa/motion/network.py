@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vfa.errors import InputError
+from vfa.face.smoothing import OneEuro
 from vfa.motion.motion import Motion
 from vfa.motion.mouth import Mouth
 from vfa.motion.network_input import SourceFrame
@@ -30,6 +31,8 @@ BORDER = 1.0
 LEAST_JUMP = 0.05
 """Share of the source's depth range that a change of depth must exceed before it can count as a jump. Where most
 controllers rest, as when the jaw alone opens, mean plus 2 sigma is next to nothing and would drop all that moves."""
+FOLLOWING = 0.5
+"""Hz by which the filter of the motion weights opens for each unit a second that a weight moves."""
 FEWEST = 4
 """Controllers needed for a rigid motion."""
 
@@ -45,6 +48,14 @@ class DriverMotion:
 
     weights: np.ndarray
     times: list[Fraction]
+
+    def smoothed(self, cutoff: float) -> DriverMotion:
+        """The same through a One-Euro filter (`vfa.face.smoothing`); `cutoff` in Hz at rest, 0 for none."""
+        if cutoff <= 0:
+            return self
+        smooth = OneEuro(min_cutoff=cutoff, beta=FOLLOWING)
+        weights = [smooth(weights, time) for weights, time in zip(self.weights, self.times, strict=True)]
+        return DriverMotion(np.array(weights, np.float32), self.times)
 
     def nearest_to(self, source: np.ndarray) -> int:
         """The frame whose motion weights are nearest to the source's, ``animator.encode_motion(source)[0]``."""
@@ -66,11 +77,13 @@ class NetworkFrame:
     depth: np.ndarray
 
     @classmethod
-    def of(cls, motion: Motion, rgbd: np.ndarray, source: SourceFrame) -> NetworkFrame:
-        """A frame from its picture, float [4, S, S], normalised as the source's."""
+    def of(cls, motion: Motion, rgbd: np.ndarray, source: SourceFrame, shown: np.ndarray | None = None) -> NetworkFrame:
+        """A frame from its picture, float [4, S, S], normalised as the source's; `shown` bool [S, S] tells it from the
+        background, None: its depth does."""
+        shown = rgbd[3] > -0.99 if shown is None else shown
         color = np.clip(np.rint((rgbd[:3] + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         world = source.near + (rgbd[3] + 1) / 2 * (source.far - source.near)
-        return cls(motion, color, np.where(rgbd[3] > -0.99, world, np.nan).astype(np.float32))
+        return cls(motion, color, np.where(shown, world, np.nan).astype(np.float32))
 
 
 def encode_driver(
@@ -190,6 +203,7 @@ class NetworkMotion:
             translations hold all motion.
         static: bool [K], controllers that never move.
         mouth: where the motion of the lips is read, and how far they have parted; None: each controller by itself.
+        strength: factor on what is left of the motion without the pose.
         eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
             as they are at rest. A lid is a pixel or two in the networks' picture, and the rig closes lids as a whole.
     """
@@ -207,6 +221,7 @@ class NetworkMotion:
         rigid: np.ndarray | None = None,
         static: np.ndarray | None = None,
         mouth: Mouth | None = None,
+        strength: float = 1.0,
         eyes: Callable[[int], Motion] | None = None,
     ) -> None:
         import torch
@@ -231,7 +246,7 @@ class NetworkMotion:
         self._mouth = mouth
         self._rigid = None if rigid is None else np.asarray(rigid)
         self._static = np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)
-        self._eyes = eyes
+        self._eyes, self._strength = eyes, strength
         self._pose = np.eye(4)
 
     def frames(self, wanted: range | None = None, *, batch_size: int = 8) -> Iterator[NetworkFrame]:
@@ -272,6 +287,7 @@ class NetworkMotion:
             # In the head's own frame: undo the pose, which is applied after the translations.
             local = (rest + translation - self._pose[:3, 3]) @ self._pose[:3, :3] - rest
             translation = np.where((tracked & ~self._static)[:, None], local, 0.0)
+        translation = self._strength * translation
         gap = None if self._mouth is None else self._mouth.gap(translation)
         return Motion(time, translation, tracked | self._static, self._pose.copy(), lip_gap=gap)
 

@@ -76,6 +76,8 @@ def encode_clip(
     driver: Driver,
     frames: Callable[[], Iterable[Frame]],
     progress: Callable[[], None] | None = None,
+    *,
+    smoothing: float = 0.0,
 ) -> DriverMotion:
     """The driver's motion weights.
 
@@ -84,6 +86,8 @@ def encode_clip(
         driver: the watched clip; its landmarks say where the face is, and how deep where the clip has no depth.
         frames: gives the watched frames from the first on; called more than once.
         progress: called after every encoded frame.
+        smoothing: cut-off of the One-Euro filter in Hz; 0 for none. Only weights of a known meaning, those of networks
+            with a motion basis, are filtered.
     """
     height, width = next(iter(frames())).color.shape[:2]
     prepared = DriverFrames(
@@ -93,7 +97,8 @@ def encode_clip(
         convention=_convention(animator),
     )
     prepared.measure(frames())
-    return encode_driver(prepared.normalized(frames()), driver.times, animator, progress=progress)
+    encoded = encode_driver(prepared.normalized(frames()), driver.times, animator, progress=progress)
+    return encoded.smoothed(smoothing) if animator.config.basis_channels else encoded
 
 
 def network_motion(
@@ -105,6 +110,7 @@ def network_motion(
     view: Camera,
     start: int | None = None,
     pose: bool = True,
+    strength: float = 1.0,
 ) -> NetworkMotion | PortraitMotion:
     """The networks, ready to move a stage's controllers; lids and gaze follow the driver's landmarks.
 
@@ -115,6 +121,7 @@ def network_motion(
         encoded: from `encode_clip`.
         view: of the source's picture, square: `view_for`, or the camera of `--eye`.
         start: frame of the driver that stands for the avatar at rest; None takes the driver's.
+        strength: factor on the expression.
         pose: whether the rigid motion of the skull becomes the head's pose instead of a part of the translations.
     """
     avatar, rig, size = stage.avatar, stage.rig, animator.config.size
@@ -137,10 +144,12 @@ def network_motion(
     if animator.config.basis_channels:
         poses = head_poses(encoded.weights, encoded.weights[start], HeadFrame.of(rig, view.eye)) if pose else None
         mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1], BASIS_REACH)
-        return PortraitMotion(*given, start=start, poses=poses, static=static, mouth=mouth, eyes=eyes)
+        return PortraitMotion(
+            *given, start=start, poses=poses, static=static, mouth=mouth, strength=strength, eyes=eyes
+        )
     mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1])
     rigid = np.unique(stable[stable >= 0]) if pose else None
-    return NetworkMotion(*given, start=start, rigid=rigid, static=static, mouth=mouth, eyes=eyes)
+    return NetworkMotion(*given, start=start, rigid=rigid, static=static, mouth=mouth, strength=strength, eyes=eyes)
 
 
 def _convention(animator: VersatileFaceAnimator) -> Convention:

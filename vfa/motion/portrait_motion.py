@@ -39,6 +39,7 @@ class PortraitMotion:
         start: frame of the driver that stands for the source at rest; None: a neutral face does.
         static: bool [K], controllers that never move.
         mouth: where the motion of the lips is read, and how far they have parted; None: each controller by itself.
+        strength: factor on the expression.
         eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
             as they are at rest. The rig closes lids as a whole.
     """
@@ -56,6 +57,7 @@ class PortraitMotion:
         start: int | None = 0,
         static: np.ndarray | None = None,
         mouth: Mouth | None = None,
+        strength: float = 1.0,
         eyes: Callable[[int], Motion] | None = None,
     ) -> None:
         import torch
@@ -69,7 +71,7 @@ class PortraitMotion:
             raise InputError("these networks have no motion basis", expected="basis_channels > 0")
         moving = len(clip.source.basis)
         weights = np.asarray(driver.weights, np.float64)
-        self.change = (weights - (0 if start is None else weights[start]))[:, :moving]
+        self.change = strength * (weights - (0 if start is None else weights[start]))[:, :moving]
         self._clip = clip if start is None else clip.relative_to(torch.from_numpy(driver.weights[start : start + 1]))
         basis = BasisMotion(clip.source.basis.cpu().numpy(), camera)
         self.lines = basis.at(pixels if mouth is None else mouth.probes(pixels), depths)
@@ -112,4 +114,5 @@ class PortraitMotion:
             painted = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch])).rgbd.cpu().numpy()
             for row, index in enumerate(batch):
                 picture = self.picture(index, np.clip(painted[row, :3], -1, 1))
-                yield NetworkFrame.of(self.motion(index), picture.rgbd, self.source)
+                shown = (picture.rgbd > -1).any(axis=0)
+                yield NetworkFrame.of(self.motion(index), picture.rgbd, self.source, shown)
