@@ -90,7 +90,7 @@ def test_nothing_to_show_is_background() -> None:
 
 
 def test_what_opens_shows_what_is_inside() -> None:
-    """The lower half of a plane moves down: in the gap the given colours are seen, where the still head has them."""
+    """The lower half of a plane moves down: in the gap the given colour is seen."""
     size = SIZE
     rows, columns = np.mgrid[:size, :size]
     rgbd = np.stack([columns / 48 - 1, rows / 48 - 1, 0 * rows, 0.0 * rows])
@@ -99,9 +99,8 @@ def test_what_opens_shows_what_is_inside() -> None:
     down = np.zeros((size, size, 3))
     pixels = 6
     down[50:, :, 1] = -pixels * 5.0 / 180
-    inside = np.stack([np.full((size, size), value) for value in (0.9, -0.9, 0.4)])
     mover, still = PictureMover(source, camera), AnimatedPicture.of(source)
-    moved = mover.move(still, np.eye(4), down.reshape(-1, 3), inside)
+    moved = mover.move(still, np.eye(4), down.reshape(-1, 3), (0.9, -0.9, 0.4))
     gap = moved.mask == 0
     assert gap[51:55].all() and not gap[:49, 1:-1].any() and not gap[58:, 1:-1].any()
     np.testing.assert_allclose(moved.rgbd[:3, 52, 10:80], np.tile([[0.9], [-0.9], [0.4]], 70), atol=1e-6)

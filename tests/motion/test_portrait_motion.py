@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from vfa.models.animator import VersatileFaceAnimator
 from vfa.models.config import AnimatorConfig
 from vfa.models.network import AnimatorNetwork
 from vfa.motion.basis import BasisMotion
+from vfa.motion.motion import Motion
 from vfa.motion.network import DriverMotion
 from vfa.motion.network_input import SourceFrame
 from vfa.motion.portrait_motion import PortraitMotion
@@ -108,7 +110,7 @@ def test_the_picture_turns_by_the_pose(animator: VersatileFaceAnimator) -> None:
     assert pixels == 10
     shown = (still.mask > 0.99)[:, :-10]
     np.testing.assert_allclose(moved.rgbd[:, :, 10:][:, shown], still.rgbd[:, :, :-10][:, shown], atol=1e-3)
-    frames = list(moving.frames(batch_size=1))
+    frames = list(moving.frames())
     assert frames[1].color.shape == (SIZE, SIZE, 3) and np.isfinite(frames[1].depth).sum() > 1000
     np.testing.assert_array_equal(frames[1].motion.pose, pose)
     (target,) = moving.frames(range(1, 2))
@@ -151,3 +153,46 @@ def test_strength_is_a_factor_on_the_expression(animator: VersatileFaceAnimator)
     weights, given = RNG.normal(size=(2, 8)), (source(), CAMERA, np.full((1, 2), 30.0), np.full(1, 6.0))
     once, twice = (PortraitMotion(animator, *given, driver(weights), strength=factor) for factor in (1.0, 2.0))
     np.testing.assert_allclose(twice.motion(1).translation, 2 * once.motion(1).translation)
+
+
+def test_calibration_makes_the_mouths_agree(animator: VersatileFaceAnimator) -> None:
+    """An avatar whose lips part half as far and whose mouth widens twice as much as the driver's, per weight."""
+    weights = np.zeros((40, 8))
+    weights[:, :2] = RNG.uniform(-1, 1, (40, 2))
+    places = np.array([[30.0, 30], [40, 40]])
+    moving = PortraitMotion(
+        animator, source(), CAMERA, places, np.full(2, 6.0), driver(weights), start=None, strength=3
+    )
+    moving.lines = np.zeros((2, 2, 3))
+    moving.lines[0, 0, 0] = moving.lines[1, 1, 0] = 1.0
+    sizes = np.array([0.2, 0.6]) + weights[:, :2] * [0.1, 0.08]
+
+    def show(motion: Motion) -> np.ndarray:
+        gap, width = np.array([0.2, 0.6]) + motion.translation[:, 0] * [0.05, 0.16]
+        points = np.zeros((478, 3))
+        points[33, 0], points[263, 0] = -0.5, 0.5
+        points[61, 0], points[291, 0] = -width / 2, width / 2
+        points[13, 1], points[14, 1] = -gap / 2, gap / 2
+        return points
+
+    moving.calibrate(sizes, np.eye(2), show)
+    np.testing.assert_allclose(moving.change / weights[:, :2], np.tile([2.0, 0.5], (40, 1)), rtol=0.15)
+    moving.calibrate(sizes, np.eye(2), show, rounds=4)
+    np.testing.assert_allclose(moving.change / weights[:, :2], np.tile([2.0, 0.5], (40, 1)), rtol=0.05)
+    assert moving.strength == 3
+
+
+def test_lips_that_touch_on_the_driver_touch(animator: VersatileFaceAnimator) -> None:
+    """The networks part the lips; the landmarks of the second frame say that they touch, the third's half as far."""
+    gaps = [1.0, 0.0, 0.4]
+    mouth = SimpleNamespace(probes=lambda pixels: pixels, gap=lambda translation: np.array([0.8]))
+
+    def seen(index: int) -> Motion:
+        return Motion(Fraction(index), np.zeros((1, 3)), np.ones(1, bool), np.eye(4), np.array([0.1, 0.2]),
+                      np.array([0.5, 0.6]), np.array([gaps[index]]))  # fmt: skip
+
+    given = animator, source(), CAMERA, np.full((1, 2), 30.0), np.ones(1), driver(RNG.normal(size=(3, 8)))
+    moving = PortraitMotion(*given, mouth=mouth, seen=seen)  # type: ignore[arg-type]
+    motions = list(moving.motions())
+    assert [float(motion.lip_gap[0]) for motion in motions] == pytest.approx([0.8, 0.0, 0.5])  # type: ignore[index]
+    assert all((motion.lid_opening == [0.5, 0.6]).all() and (motion.gaze == [0.1, 0.2]).all() for motion in motions)

@@ -107,7 +107,7 @@ def encode_driver(
 
     channels = animator.config.input_channels
     parts: list[np.ndarray] = []
-    for batch in batches(frames, batch_size):
+    for batch in _batches(frames, batch_size):
         stacked = torch.from_numpy(np.stack(batch)[:, :channels])
         parts.append(animator.encode_motion(stacked).float().cpu().numpy())
         for _ in batch:
@@ -258,7 +258,7 @@ class NetworkMotion:
         """
         import torch
 
-        for batch in batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
+        for batch in _batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
             out = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch]))
             flow, rgbd, mask = (part.cpu().numpy() for part in (out.flow, out.rgbd, out.mask))
             for row, index in enumerate(batch):
@@ -304,7 +304,7 @@ def bilinear(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     return upper * (1 - b) + lower * b
 
 
-def batches(items: Iterable, size: int) -> Iterator[list]:
+def _batches(items: Iterable, size: int) -> Iterator[list]:
     batch: list = []
     for item in items:
         batch.append(item)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vfa.face.crop import SquareCrop
-from vfa.face.topology import STABLE
+from vfa.face.topology import LIP_CORNERS, STABLE
 from vfa.media.normalize import CONVENTIONS, Convention
 from vfa.mesh.controllers import STATIC
 from vfa.motion.driver import Driver
@@ -20,6 +20,7 @@ from vfa.motion.mouth import Mouth
 from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
 from vfa.motion.network_input import DriverFrames, face_size, followed_crop, raised, source_frame
 from vfa.motion.portrait_motion import PortraitMotion
+from vfa.motion.response import mouth_size
 from vfa.render.camera import Camera
 from vfa.render.scene import MeshRenderer
 
@@ -112,7 +113,8 @@ def network_motion(
     pose: bool = True,
     strength: float = 1.0,
 ) -> NetworkMotion | PortraitMotion:
-    """The networks, ready to move a stage's controllers; lids and gaze follow the driver's landmarks.
+    """The networks, ready to move a stage's controllers; lids and gaze follow the driver's landmarks, and with a
+    motion basis lips part no wider than half as much again as those.
 
     Args:
         animator: the networks.
@@ -144,12 +146,34 @@ def network_motion(
     if animator.config.basis_channels:
         poses = head_poses(encoded.weights, encoded.weights[start], HeadFrame.of(rig, view.eye)) if pose else None
         mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1], BASIS_REACH)
-        return PortraitMotion(
-            *given, start=start, poses=poses, static=static, mouth=mouth, strength=strength, eyes=eyes
+        portrait = PortraitMotion(
+            *given, start=start, poses=poses, static=static, mouth=mouth, strength=strength, seen=eyes
         )
+        corners = controllers.rows(LIP_CORNERS)
+        if mouth is not None and len(driver.landmarks) and (corners >= 0).all():
+            _calibrate(portrait, stage, driver, mouth, corners)
+        return portrait
     mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1])
     rigid = np.unique(stable[stable >= 0]) if pose else None
     return NetworkMotion(*given, start=start, rigid=rigid, static=static, mouth=mouth, strength=strength, eyes=eyes)
+
+
+def _calibrate(portrait: PortraitMotion, stage: Stage, driver: Driver, mouth: Mouth, corners: np.ndarray) -> None:
+    """Makes the avatar's mouth read as the driver's; see `PortraitMotion.calibrate`."""
+    from vfa.avatar.detector import AvatarDetector
+
+    rig, lines = stage.rig, portrait.lines
+    apart = lines[:, mouth.slit.upper[0]] - lines[:, mouth.slit.lower[0]]
+    opens = (apart @ rig.axes[1])[:, mouth.slit.paired].mean(axis=1)
+    widens = (lines[:, corners[1]] - lines[:, corners[0]]) @ rig.axes[0]
+    sizes = np.array([mouth_size(points) for points in driver.landmarks])
+    with AvatarDetector(stage) as detect:
+
+        def show(motion: Motion) -> np.ndarray | None:
+            pose = motion.pose
+            return detect(rig.deform(motion) @ pose[:3, :3].T + pose[:3, 3])
+
+        portrait.calibrate(sizes, np.stack([opens, widens], axis=1), show)
 
 
 def _convention(animator: VersatileFaceAnimator) -> Convention:

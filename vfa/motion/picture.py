@@ -2,7 +2,7 @@
 
 The generator of a network that holds the head still animates the face alone; here its picture, its depth and its flow
 turn as the head turns (depth image based rendering: Fehn, SPIE 5291, 2004, section 3). Where a motion basis tells how
-every pixel of the source moves, the source's own picture is moved instead, and the generator only paints what opens.
+every pixel of the source moves, the source's own picture is moved instead, as sharp as it is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import distance_transform_edt
 
 from vfa.motion.network_input import SourceFrame
 from vfa.render.camera import Camera
@@ -71,7 +71,7 @@ class PictureMover:
         picture: AnimatedPicture,
         pose: np.ndarray,
         displacement: np.ndarray | None = None,
-        inside: np.ndarray | None = None,
+        inside: tuple[float, float, float] | None = None,
     ) -> AnimatedPicture:
         """The picture after its points have moved.
 
@@ -79,8 +79,7 @@ class PictureMover:
             picture: of the still head.
             pose: float [4, 4], the head's rigid motion in the world.
             displacement: float [S * S, 3] in the world, of each pixel's point, before the pose; None: none.
-            inside: float [3, S, S], colours of what is to be seen where the displaced surface opens, from the still
-                head; None stretches the surface.
+            inside: colour, -1..1, of what is seen where the displaced surface opens; None stretches the surface.
 
         Returns:
             float32; what comes into view that the picture does not show has a mask of 0, and the flow goes on evenly.
@@ -101,11 +100,9 @@ class PictureMover:
         rgbd, mask = np.full((4, size, size), -1.0, np.float32), np.zeros((size, size), np.float32)
         if not len(triangles):
             return AnimatedPicture(rgbd, grid(size), mask)
-        still = self.camera.project(points)
         moved = self.camera.project(points @ pose[:3, :3].T + pose[:3, 3])
         seen = rasterize(moved.astype(np.float32), triangles, size, size)
-        layers = np.concatenate([picture.rgbd[:3].reshape(3, -1), picture.flow.reshape(2, -1),
-                                 picture.mask.reshape(1, -1), still[:, :2].T])  # fmt: skip
+        layers = np.concatenate([picture.rgbd[:3], picture.flow, picture.mask[None]]).reshape(6, -1)
         drawn = np.einsum("lhwk,hwk->lhw", layers[:, painted[seen.triangle]].astype(np.float32), seen.barycentric)
         gap = seen.mask & gaping[seen.triangle]
         crack = seen.mask & torn[seen.triangle] & ~gap
@@ -113,10 +110,8 @@ class PictureMover:
         rgbd[:3, seen.mask] = drawn[:3, seen.mask]
         rgbd[3, seen.mask] = ((seen.depth - self.near) / self.half - 1)[seen.mask]
         mask[shown] = drawn[5, shown]
-        if inside is not None and gap.any():
-            rows, columns = drawn[7, gap] - 0.5, drawn[6, gap] - 0.5
-            for layer in range(3):
-                rgbd[layer, gap] = map_coordinates(inside[layer], [rows, columns], order=1, mode="nearest")
+        if inside is not None:
+            rgbd[:3, gap] = np.array(inside)[:, None]
         # Beyond what is shown the flow goes on evenly, as the networks' own does.
         flow, here = grid(size), grid(size)
         if shown.any():

@@ -16,13 +16,21 @@ from vfa.errors import InputError
 from vfa.motion.basis import BasisMotion
 from vfa.motion.motion import Motion
 from vfa.motion.mouth import Mouth
-from vfa.motion.network import DriverMotion, NetworkFrame, batches
+from vfa.motion.network import DriverMotion, NetworkFrame
 from vfa.motion.network_input import SourceFrame
 from vfa.motion.picture import AnimatedPicture, PictureMover
+from vfa.motion.response import measure_gains
 from vfa.render.camera import Camera
 
 if TYPE_CHECKING:
     from vfa.models.animator import VersatileFaceAnimator
+
+WIDER = 1.25
+"""How much wider than landmarks see it the networks may open the lips: where those see them touch, they touch."""
+INSIDE = (-0.55, -0.85, -0.85)
+"""Colour of an open mouth: the source's picture does not show its inside."""
+LEAST_EFFECT = 0.2
+"""Of the strongest weight's effect on the mouth, what a weight must have to count as one that moves it."""
 
 
 class PortraitMotion:
@@ -40,8 +48,8 @@ class PortraitMotion:
         static: bool [K], controllers that never move.
         mouth: where the motion of the lips is read, and how far they have parted; None: each controller by itself.
         strength: factor on the expression.
-        eyes: the driver's lids and gaze by frame, in the motion that it gives for a frame's number; None keeps the eyes
-            as they are at rest. The rig closes lids as a whole.
+        seen: the driver's motion by frame as landmarks tell it, of which lids and gaze are taken, and the lips' gap as
+            a limit; None keeps the eyes as they are at rest.
     """
 
     def __init__(
@@ -58,21 +66,20 @@ class PortraitMotion:
         static: np.ndarray | None = None,
         mouth: Mouth | None = None,
         strength: float = 1.0,
-        eyes: Callable[[int], Motion] | None = None,
+        seen: Callable[[int], Motion] | None = None,
     ) -> None:
         import torch
 
         if start is not None and not 0 <= start < len(driver.weights):
             last = len(driver.weights) - 1
             raise InputError("the start frame lies outside the clip", expected=f"0..{last}", found=str(start))
-        self.source, self.driver, self._mouth, self._eyes = source, driver, mouth, eyes
+        self.source, self.driver, self._mouth, self._seen = source, driver, mouth, seen
         clip = animator.prepare(torch.from_numpy(source.rgbd[None, : animator.config.input_channels]))
         if clip.source.basis is None:
             raise InputError("these networks have no motion basis", expected="basis_channels > 0")
         moving = len(clip.source.basis)
         weights = np.asarray(driver.weights, np.float64)
-        self.change = strength * (weights - (0 if start is None else weights[start]))[:, :moving]
-        self._clip = clip if start is None else clip.relative_to(torch.from_numpy(driver.weights[start : start + 1]))
+        self.change, self.strength = (weights - (0 if start is None else weights[start]))[:, :moving], strength
         basis = BasisMotion(clip.source.basis.cpu().numpy(), camera)
         self.lines = basis.at(pixels if mouth is None else mouth.probes(pixels), depths)
         self.lines[:, np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)] = 0.0
@@ -81,38 +88,56 @@ class PortraitMotion:
         world = source.near + (source.rgbd[3] + 1) / 2 * (source.far - source.near)
         self._everywhere = basis.everywhere(world)
 
+    def calibrate(
+        self, sizes: np.ndarray, effect: np.ndarray, show: Callable[[Motion], np.ndarray | None], rounds: int = 2
+    ) -> None:
+        """Sets gains so that the mouth reads the same on the avatar as on the driver (`vfa.motion.response`).
+
+        A weight that opens the mouth takes the gain of the lip gap, one that widens it that of the width, in between
+        in proportion; one that does little of both keeps its own.
+
+        Args:
+            sizes: float [T, 2], lip gap and mouth width of the driver in every frame.
+            effect: float [W, 2], what a unit of each weight does to the lip gap and to the mouth's width.
+            show: landmarks [478, 3] found on the picture of the avatar in a motion, or None.
+            rounds: of measuring again with the gains found before.
+        """
+        moves = np.abs(effect) * self.change.std(axis=0)[:, None]
+        moves = np.where(moves > LEAST_EFFECT * moves.max(axis=0), moves, 0.0)
+        share = moves / np.maximum(moves.sum(axis=1, keepdims=True), 1e-12)
+        kept, self.strength = self.strength, 1.0
+        for _ in range(rounds):
+            gains = measure_gains(sizes, lambda index: show(self.motion(index)))
+            self.change = self.change * (1 + share @ np.array([gains.lip_gap - 1, gains.mouth_width - 1]))
+        self.strength = kept
+
     def motion(self, index: int) -> Motion:
         """Of a frame of the driver."""
-        translation = np.einsum("w,wkc->kc", self.change[index], self.lines)
+        translation = self.strength * np.einsum("w,wkc->kc", self.change[index], self.lines)
         gap = None if self._mouth is None else self._mouth.gap(translation)
         tracked = np.ones(len(translation), bool)
         motion = Motion(self.driver.times[index], translation, tracked, self.poses[index].copy(), lip_gap=gap)
-        if self._eyes is None:
+        if self._seen is None:
             return motion
-        seen = self._eyes(index)
-        return replace(motion, gaze=seen.gaze, lid_opening=seen.lid_opening)
+        seen = self._seen(index)
+        if gap is not None and seen.lip_gap is not None:
+            # Lips that touch on the driver touch on the avatar.
+            gap = np.minimum(gap, np.maximum(WIDER * seen.lip_gap, seen.lip_gap))
+        return replace(motion, gaze=seen.gaze, lid_opening=seen.lid_opening, lip_gap=gap)
 
     def motions(self) -> Iterator[Motion]:
         """Of all frames in order; no picture is painted."""
         return (self.motion(index) for index in range(len(self.driver.weights)))
 
-    def picture(self, index: int, inside: np.ndarray | None = None) -> AnimatedPicture:
-        """The source's picture, moved as in a frame of the driver; `inside` [3, S, S] is seen where lips part."""
-        shift = np.einsum("w,wpc->pc", self.change[index].astype(np.float32), self._everywhere)
-        return self._mover.move(self._picture, self.poses[index], shift, inside)
+    def picture(self, index: int) -> AnimatedPicture:
+        """The source's picture, moved as in a frame of the driver; where the lips part it is dark."""
+        shift = np.einsum("w,wpc->pc", (self.strength * self.change[index]).astype(np.float32), self._everywhere)
+        return self._mover.move(self._picture, self.poses[index], shift, INSIDE)
 
-    def frames(self, wanted: range | None = None, *, batch_size: int = 8) -> Iterator[NetworkFrame]:
-        """Animate frames of the driver in order, with pictures; one batch is in memory at a time.
-
-        Args:
-            wanted: which frames; None takes all, a range of one is `--target_frame`.
-            batch_size: frames in memory at a time.
-        """
-        import torch
-
-        for batch in batches(wanted if wanted is not None else range(len(self.driver.weights)), batch_size):
-            painted = self._clip.animate_motion(torch.from_numpy(self.driver.weights[batch])).rgbd.cpu().numpy()
-            for row, index in enumerate(batch):
-                picture = self.picture(index, np.clip(painted[row, :3], -1, 1))
-                shown = (picture.rgbd > -1).any(axis=0)
-                yield NetworkFrame.of(self.motion(index), picture.rgbd, self.source, shown)
+    def frames(self, wanted: range | None = None) -> Iterator[NetworkFrame]:
+        """Frames of the driver in order, with pictures; `wanted`: which, None takes all, a range of one is
+        `--target_frame`."""
+        for index in wanted if wanted is not None else range(len(self.driver.weights)):
+            picture = self.picture(index)
+            shown = (picture.rgbd > -1).any(axis=0)
+            yield NetworkFrame.of(self.motion(index), picture.rgbd, self.source, shown)

@@ -22,7 +22,7 @@ WIDTHS_PER_UNIT, TYPICAL = 0.55, 0.35
 
 @dataclass(frozen=True)
 class BasisStage(Stage):
-    """Smooth absolute error, each component's motion measured by what it moves where it moves most.
+    """Smooth absolute error, as a share of that of no motion, for each component by itself.
 
     Attributes:
         moving: weight that a pixel gains by moving, at the place that moves most about three times this.
@@ -46,6 +46,7 @@ class BasisStage(Stage):
 
     def losses(self, network: AnimatorNetwork, batch: dict[str, Any]) -> dict[str, Tensor]:
         """One term."""
+        import torch
         from torch.nn import functional as F
 
         basis, source = network.motion_basis, batch["source"]
@@ -55,10 +56,16 @@ class BasisStage(Stage):
         found = MOTION_GAIN * basis(source).float() / scale
         length = true.square().sum(2, keepdim=True).sqrt()
         weight = batch["weight"][:, None] * (1 + self.moving * length)
-        error = F.smooth_l1_loss(found, true, reduction="none", beta=self.beta)
+
+        def total(error: Tensor) -> Tensor:
+            return (error * weight).sum((0, 2, 3, 4))
+
+        # Each component against no motion: a blink moves a line of pixels and would be forgotten beside a jaw.
+        missed = total(F.smooth_l1_loss(found, true, reduction="none", beta=self.beta))
+        still = total(F.smooth_l1_loss(torch.zeros_like(true), true, reduction="none", beta=self.beta))
         # What moves more counts more, by the root.
-        share = (scale / scale.mean()).sqrt()
-        return {"basis": (share * error * weight).sum() / weight.sum()}
+        share = scale.flatten().sqrt()
+        return {"basis": (share / share.sum() * missed / still.clamp(min=1e-6)).sum()}
 
     @staticmethod
     def truth(batch: dict[str, Any]) -> Tensor:
