@@ -135,6 +135,7 @@ class ReferenceRetarget(Retarget):
         from bench.methods import reference
         from vfa.face.landmarks import FaceLandmarker
         from vfa.mesh.geodesics import GeodesicSolver
+        from vfa.motion.network_drive import dense_motion
         from vfa.motion.network_input import source_frame
         from vfa.render.scene import MeshRenderer
 
@@ -161,15 +162,5 @@ class ReferenceRetarget(Retarget):
             f"{len(controllers.pixel)} controllers; weights by one solve for each of them; one for each vertex, "
             f"as the original does, would take about {each * len(avatar.vertices):.0f} s"
         )
-        return self._moved(animator, retarget, encoded, start, source)
-
-    def _moved(
-        self, animator: Any, retarget: Any, encoded: DriverMotion, start: int, source: Any
-    ) -> Iterator[tuple[np.ndarray, Fraction]]:
-        import torch
-
-        clip = animator.prepare(torch.from_numpy(source.rgbd[None, : animator.config.input_channels]))
-        clip = clip.relative_to(torch.from_numpy(encoded.weights[start : start + 1]))
-        for index, moment in enumerate(encoded.times):
-            out = clip.animate_motion(torch.from_numpy(encoded.weights[index : index + 1]))
-            yield retarget.vertices(out.flow[0].cpu().numpy(), out.rgbd[0, 3].cpu().numpy()), moment
+        flows = dense_motion(animator, stage.rig, source, camera, encoded, start)
+        return ((retarget.vertices(*made), moment) for made, moment in zip(flows, encoded.times, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -12,8 +13,9 @@ from vfa.media.frame import Frame
 from vfa.mesh.controllers import STATIC, Controllers
 from vfa.models.config import AnimatorConfig
 from vfa.motion.driver import Driver
-from vfa.motion.network_drive import encode_clip, network_motion, view_for
-from vfa.render import Appearance, frame_mesh
+from vfa.motion.network_drive import dense_motion, encode_clip, network_motion, view_for
+from vfa.motion.network_input import source_frame
+from vfa.render import Appearance, MeshRenderer, frame_mesh
 
 CONFIG = AnimatorConfig(
     size=64, channel_multiplier=1 / 32, max_channels=32, latent_dim_style=32, latent_dim_motion=8, flow_channels=4,
@@ -102,3 +104,61 @@ def test_the_start_frame_is_the_avatar_at_rest(animator) -> None:
         assert np.abs(moving[watched.start].motion.pose - np.eye(4)).max() < 1e-3
         assert max(np.abs(frame.motion.translation).max() for frame in moving) > 1e-3
         assert all((frame.motion.translation[:3] == 0).all() for frame in moving)
+
+
+@pytest.fixture(scope="module")
+def with_basis():
+    import torch
+
+    from vfa.models.animator import VersatileFaceAnimator
+    from vfa.models.network import AnimatorNetwork
+
+    torch.manual_seed(0)
+    config = replace(CONFIG, motion_channels=4, basis_channels=4)
+    return VersatileFaceAnimator.from_network(AnimatorNetwork(config).eval())
+
+
+def test_networks_that_hold_the_head_see_the_face_alone(with_basis) -> None:
+    scene = stage()
+    view = view_for(with_basis, scene, driver(2, scene, 30), 200, 160)
+    follows = scene.rig.controllers.landmark >= 0
+    seen = view.project(scene.rig.controllers.positions(scene.rig.rest)[follows])[:, :2]
+    assert np.ptp(seen, axis=0).max() == pytest.approx(0.82 * 64, rel=1e-6)
+    assert (seen.min(axis=0) + seen.max(axis=0)) / 2 == pytest.approx([32, 32], abs=1e-6)
+
+
+def test_with_a_basis_the_start_frame_is_the_avatar_at_rest(with_basis) -> None:
+    scene, frames = stage(), recording(4)
+    scene.rig.view, scene.rig.axes, scene.rig.size, scene.rig.pivot = np.eye(3), np.eye(3), 0.7, np.zeros(3)
+    watched = driver(4, scene, 80)
+    encoded = encode_clip(with_basis, watched, lambda: frames)
+    calm = encode_clip(with_basis, watched, lambda: frames, smoothing=1.0)
+    assert np.abs(np.diff(calm.weights, axis=0)).sum() < np.abs(np.diff(encoded.weights, axis=0)).sum()
+    view = view_for(with_basis, scene, watched, 200, 160)
+    for pose in (True, False):
+        moving = list(network_motion(with_basis, scene, watched, encoded, view=view, pose=pose).frames())
+        assert np.abs(moving[watched.start].motion.translation).max() < 1e-9
+        assert np.abs(moving[watched.start].motion.pose - np.eye(4)).max() < 1e-9
+        assert max(np.abs(frame.motion.translation).max() for frame in moving) > 1e-5
+        turned = max(np.abs(frame.motion.pose - np.eye(4)).max() for frame in moving)
+        assert turned > 1e-3 if pose else turned == 0
+        assert all((frame.motion.translation[:3] == 0).all() for frame in moving)
+
+
+def test_dense_motion_of_the_start_frame_is_none(animator, with_basis) -> None:
+    scene, frames = stage(), recording(3)
+    scene.rig.view, scene.rig.axes, scene.rig.size, scene.rig.pivot = np.eye(3), np.eye(3), 0.7, np.zeros(3)
+    watched = driver(3, scene, 80)
+    for networks in (animator, with_basis):
+        encoded = encode_clip(networks, watched, lambda: frames)
+        view = view_for(networks, scene, watched, 200, 160)
+        picture = MeshRenderer(scene.avatar.triangles, scene.avatar.appearance, view).render(scene.avatar.vertices)
+        source = source_frame(picture.color, picture.depth)
+        made = list(dense_motion(networks, scene.rig, source, view, encoded, watched.start))
+        assert len(made) == 3 and all(flow.shape == (2, 64, 64) and depth.shape == (64, 64) for flow, depth in made)
+        if networks is with_basis:
+            seen = np.isfinite(picture.depth)
+            flow, depth = made[watched.start]
+            middle = (np.arange(64) + 0.5) / 32 - 1
+            assert np.abs(flow - np.stack(np.meshgrid(middle, middle)))[:, seen].max() < 1e-3
+            assert np.median(np.abs(depth - source.rgbd[3])[seen]) < 1e-3

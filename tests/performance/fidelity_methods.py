@@ -171,10 +171,9 @@ def retargeted_as_original(source: Source) -> Callable[[Take], Iterator[np.ndarr
     """The original's retargeting of a source's flow and depth (its inversion of the flow vectorised)."""
 
     def frames(take: Take) -> Iterator[np.ndarray]:
-        import torch
-
         from bench.methods.reference import ReferenceRetarget, place_controllers
         from vfa.face.landmarks import FaceLandmarker
+        from vfa.motion.network_drive import dense_motion
         from vfa.motion.network_input import source_frame
         from vfa.render.scene import MeshRenderer
 
@@ -191,12 +190,8 @@ def retargeted_as_original(source: Source) -> Callable[[Take], Iterator[np.ndarr
         reference = ReferenceRetarget(
             avatar.vertices, avatar.triangles, camera, controllers, given.near, given.far, by_loop=False
         )
-        start = take.driver.start
-        clip = animator.prepare(torch.from_numpy(given.rgbd[None, : animator.config.input_channels]))
-        clip = clip.relative_to(torch.from_numpy(encoded.weights[start : start + 1]))
-        for index in range(len(encoded.times)):
-            out = clip.animate_motion(torch.from_numpy(encoded.weights[index : index + 1]))
-            yield reference.vertices(out.flow[0].cpu().numpy(), out.rgbd[0, 3].cpu().numpy())
+        for made in dense_motion(animator, take.stage.rig, given, camera, encoded, take.driver.start):
+            yield reference.vertices(*made)
 
     return frames
 

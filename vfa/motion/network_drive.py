@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,14 @@ from vfa.motion.landmarks import LandmarkMotion
 from vfa.motion.motion import Motion
 from vfa.motion.mouth import Mouth
 from vfa.motion.network import DriverMotion, NetworkMotion, encode_driver
-from vfa.motion.network_input import DriverFrames, face_size, followed_crop, raised, source_frame
+from vfa.motion.network_input import DriverFrames, SourceFrame, face_size, followed_crop, raised, source_frame
 from vfa.motion.portrait_motion import PortraitMotion
 from vfa.motion.response import mouth_size
 from vfa.render.camera import Camera
 from vfa.render.scene import MeshRenderer
 
 if TYPE_CHECKING:
+    from vfa.avatar.rig import Rig
     from vfa.avatar.stage import Stage
     from vfa.media.frame import Frame
     from vfa.models.animator import VersatileFaceAnimator
@@ -114,7 +115,7 @@ def network_motion(
     strength: float = 1.0,
 ) -> NetworkMotion | PortraitMotion:
     """The networks, ready to move a stage's controllers; lids and gaze follow the driver's landmarks, and with a
-    motion basis lips part no wider than half as much again as those.
+    motion basis lips part no wider than a quarter more than those.
 
     Args:
         animator: the networks.
@@ -156,6 +157,32 @@ def network_motion(
     mouth = None if rig.mouth is None else Mouth(rig.mouth, rig.axes[1])
     rigid = np.unique(stable[stable >= 0]) if pose else None
     return NetworkMotion(*given, start=start, rigid=rigid, static=static, mouth=mouth, strength=strength, eyes=eyes)
+
+
+def dense_motion(
+    animator: VersatileFaceAnimator, rig: Rig, source: SourceFrame, view: Camera, encoded: DriverMotion, start: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Backward flow float [2, S, S] and depth [S, S] of every frame, in [-1, 1], head motion included.
+
+    Args:
+        animator: the networks. rig: of the avatar. source: its picture. view: of that picture.
+        encoded: from `encode_clip`. start: frame of the driver that stands for the avatar at rest.
+    """
+    import torch
+
+    if animator.config.basis_channels:
+        poses = head_poses(encoded.weights, encoded.weights[start], HeadFrame.of(rig, view.eye))
+        nowhere = np.zeros((1, 2)), np.ones(1)
+        portrait = PortraitMotion(animator, source, view, *nowhere, encoded, poses=poses, start=start)
+        for index in range(len(encoded.times)):
+            picture = portrait.picture(index)
+            yield picture.flow, picture.rgbd[3]
+        return
+    clip = animator.prepare(torch.from_numpy(source.rgbd[None, : animator.config.input_channels]))
+    clip = clip.relative_to(torch.from_numpy(encoded.weights[start : start + 1]))
+    for index in range(len(encoded.times)):
+        out = clip.animate_motion(torch.from_numpy(encoded.weights[index : index + 1]))
+        yield out.flow[0].cpu().numpy(), out.rgbd[0, 3].cpu().numpy()
 
 
 def _calibrate(portrait: PortraitMotion, stage: Stage, driver: Driver, mouth: Mouth, corners: np.ndarray) -> None:
