@@ -46,6 +46,12 @@ def assert_refused(code: int, output: str, *says: str, expected: int = 3) -> Non
     assert "error:" in output and all(text in output for text in says), output
 
 
+@pytest.mark.parametrize(("option", "known"), [("--motion", "vfa"), ("--missing", "hold"), ("--head_pose", "none")])
+def test_an_unknown_choice_is_wrong_usage(option: str, known: str) -> None:
+    code, output = start(option, "foo")
+    assert code == 2 and option in output and "'foo'" in output and known in output
+
+
 class TestInputs:
     @pytest.mark.parametrize("option", ["--source_path", "--driving_path"])
     def test_missing_files(self, tmp_path: Path, option: str) -> None:

@@ -91,15 +91,15 @@ def infer(
     """Drive a 3D face with a recorded performance; without arguments, the demo."""
     from vfa.commands.outcome import guarded
 
+    given = {"motion": motion, "backend": backend, "missing": missing, "head_pose": head_pose, "renderer": renderer}
+    for name, allowed in CHOICES.items():
+        if given[name] not in allowed:
+            raise typer.BadParameter(f"{given[name]!r} is not one of {', '.join(allowed)}.", param_hint=f"--{name}")
+
     def work() -> None:
         from vfa.commands.progress import RichProgress, tell
-        from vfa.errors import InputError
         from vfa.pipeline import Options, run
 
-        given = {"motion": motion, "backend": backend, "missing": missing, "head_pose": head_pose, "renderer": renderer}
-        for name, allowed in CHOICES.items():
-            if given[name] not in allowed:
-                raise InputError(f"--{name} has an unknown value", expected=" | ".join(allowed), found=given[name])
         options = Options(
             source_path=source_path,
             driving_path=driving_path,
