@@ -46,12 +46,6 @@ def assert_refused(code: int, output: str, *says: str, expected: int = 3) -> Non
     assert "error:" in output and all(text in output for text in says), output
 
 
-@pytest.mark.parametrize(("option", "known"), [("--motion", "vfa"), ("--missing", "hold"), ("--head_pose", "none")])
-def test_an_unknown_choice_is_wrong_usage(option: str, known: str) -> None:
-    code, output = start(option, "foo")
-    assert code == 2 and option in output and "'foo'" in output and known in output
-
-
 class TestInputs:
     @pytest.mark.parametrize("option", ["--source_path", "--driving_path"])
     def test_missing_files(self, tmp_path: Path, option: str) -> None:
@@ -100,8 +94,9 @@ class TestOptions:
         ("option", "value"),
         [("--motion", "dance"), ("--missing", "ignore"), ("--head_pose", "half"), ("--renderer", "gpu")],
     )
-    def test_unknown_values_list_the_known_ones(self, option: str, value: str) -> None:
-        assert_refused(*start(option, value), option, value, "|")
+    def test_unknown_values_are_wrong_usage_and_list_the_known_ones(self, option: str, value: str) -> None:
+        code, output = start(option, value)
+        assert code == 2 and option in output and f"'{value}'" in output and " not one of " in output
 
     @pytest.mark.parametrize(
         "options",
