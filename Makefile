@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup
-	$(BIN)/python infer.py
+	$(BIN)/python infer.py --motion vfa
 
 test: setup
 	$(BIN)/python -m pytest

@@ -2,7 +2,7 @@
 
 One process, one GPU or the CPU, whichever is there:
 
-    python train.py --dataset synthetic --stage motion --exp_name motion
+    python train.py --dataset synthetic --stage motion --size 128 --model_option motion_channels=16 --exp_name motion
     python train.py --dataset MMFace4D=/data/MMFace4D --exp_name face
 
 Continue exactly where it stopped (also after a signal or a crash), begin anew with its weights, or with published ones:

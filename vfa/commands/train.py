@@ -31,7 +31,7 @@ def train(
     weights_only: Annotated[
         bool, typer.Option("--weights_only", help="Begin a new run with the weights of --resume_ckpt.")
     ] = False,
-    stage: Annotated[str, typer.Option("--stage", help="animator, distilling, motion or generator.")] = "animator",
+    stage: Annotated[str, typer.Option("--stage", help="animator, distilling, motion, basis or generator.")] = "animator",
     distilling: Annotated[bool, typer.Option("--distilling", help="The same as --stage distilling.")] = False,
     dataset: Annotated[
         list[str] | None,
@@ -68,7 +68,7 @@ def train(
     ] = None,
     stage_option: Annotated[list[str] | None, typer.Option("--stage_option", help="NAME=VALUE for the stage.")] = None,
     data_option: Annotated[list[str] | None, typer.Option("--data_option", help="NAME=VALUE for the data.")] = None,
-    normalization: Annotated[str, typer.Option("--normalization", help="range or foreground.")] = "range",
+    normalization: Annotated[str, typer.Option("--normalization", help="range, skin or foreground.")] = "range",
     display_freq: Annotated[int, typer.Option("--display_freq", help="Steps between sample sheets.")] = 1000,
     save_freq: Annotated[int, typer.Option("--save_freq", help="Steps between validations and checkpoints.")] = 1000,
     log_freq: Annotated[int, typer.Option("--log_freq", help="Steps between lines of the log.")] = 20,
