@@ -185,7 +185,9 @@ def test_calibration_makes_the_mouths_agree(animator: VersatileFaceAnimator) -> 
 def test_lips_that_touch_on_the_driver_touch(animator: VersatileFaceAnimator) -> None:
     """The networks part the lips; the landmarks of the second frame say that they touch, the third's half as far."""
     gaps = [1.0, 0.0, 0.4]
-    mouth = SimpleNamespace(probes=lambda pixels: pixels, gap=lambda translation: np.array([0.8]))
+    mouth = SimpleNamespace(
+        probes=lambda pixels: pixels, region=lambda pixels, size: None, gap=lambda translation: np.array([0.8])
+    )
 
     def seen(index: int) -> Motion:
         return Motion(Fraction(index), np.zeros((1, 3)), np.ones(1, bool), np.eye(4), np.array([0.1, 0.2]),

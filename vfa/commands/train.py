@@ -31,7 +31,9 @@ def train(
     weights_only: Annotated[
         bool, typer.Option("--weights_only", help="Begin a new run with the weights of --resume_ckpt.")
     ] = False,
-    stage: Annotated[str, typer.Option("--stage", help="animator, distilling, motion, basis or generator.")] = "animator",
+    stage: Annotated[
+        str, typer.Option("--stage", help="animator, distilling, motion, basis or generator.")
+    ] = "animator",
     distilling: Annotated[bool, typer.Option("--distilling", help="The same as --stage distilling.")] = False,
     dataset: Annotated[
         list[str] | None,

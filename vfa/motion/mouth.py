@@ -48,6 +48,21 @@ class Mouth:
                 out[ring[known][has]] = away[has]
         return out
 
+    def region(self, pixels: np.ndarray, size: int) -> np.ndarray:
+        """Where the lips are in a picture, bool [size, size].
+
+        Args:
+            pixels: float [K, 2], the controllers in the picture's pixels.
+            size: side of the picture.
+        """
+        from scipy.spatial import Delaunay
+
+        rings = np.concatenate([*self.slit.upper, *self.slit.lower])
+        lips = pixels[np.unique(rings[rings >= 0])]
+        rows, columns = np.mgrid[:size, :size] + 0.5
+        inside = Delaunay(lips).find_simplex(np.stack([columns, rows], axis=-1).reshape(-1, 2)) >= 0
+        return inside.reshape(size, size)
+
     def gap(self, translation: np.ndarray) -> np.ndarray:
         """Distance of the lips' margins, float64 [P] in mesh units, after the controllers moved.
 

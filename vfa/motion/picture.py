@@ -19,6 +19,8 @@ from vfa.render.rasterizer import rasterize
 TORN = 0.12
 """Change of depth from one pixel to the next, of the source's whole range, over which the surface does not reach: what
 comes into view there is what lies behind."""
+INSIDE = (-0.55, -0.85, -0.85)
+"""Colour of an open mouth: the source's picture does not show its inside."""
 OPENED = 0.9
 """Pixels by which neighbours move apart where the surface opens, as between the lips."""
 
@@ -71,7 +73,7 @@ class PictureMover:
         picture: AnimatedPicture,
         pose: np.ndarray,
         displacement: np.ndarray | None = None,
-        inside: tuple[float, float, float] | None = None,
+        mouth: np.ndarray | None = None,
     ) -> AnimatedPicture:
         """The picture after its points have moved.
 
@@ -79,7 +81,8 @@ class PictureMover:
             picture: of the still head.
             pose: float [4, 4], the head's rigid motion in the world.
             displacement: float [S * S, 3] in the world, of each pixel's point, before the pose; None: none.
-            inside: colour, -1..1, of what is seen where the displaced surface opens; None stretches the surface.
+            mouth: bool [S, S], where the displaced surface is dark inside when it opens; elsewhere, as above a lid
+                that closes, it stretches.
 
         Returns:
             float32; what comes into view that the picture does not show has a mask of 0, and the flow goes on evenly.
@@ -104,14 +107,15 @@ class PictureMover:
         seen = rasterize(moved.astype(np.float32), triangles, size, size)
         layers = np.concatenate([picture.rgbd[:3], picture.flow, picture.mask[None]]).reshape(6, -1)
         drawn = np.einsum("lhwk,hwk->lhw", layers[:, painted[seen.triangle]].astype(np.float32), seen.barycentric)
-        gap = seen.mask & gaping[seen.triangle]
-        crack = seen.mask & torn[seen.triangle] & ~gap
+        crack = seen.mask & torn[seen.triangle]
+        gap = seen.mask & gaping[seen.triangle] & ~crack
         shown = seen.mask & ~gap & ~crack
         rgbd[:3, seen.mask] = drawn[:3, seen.mask]
         rgbd[3, seen.mask] = ((seen.depth - self.near) / self.half - 1)[seen.mask]
         mask[shown] = drawn[5, shown]
-        if inside is not None:
-            rgbd[:3, gap] = np.array(inside)[:, None]
+        if mouth is not None:
+            lips = np.tile(mouth.ravel()[quads].all(axis=1), 2)
+            rgbd[:3, gap & lips[seen.triangle]] = np.array(INSIDE)[:, None]
         # Beyond what is shown the flow goes on evenly, as the networks' own does.
         flow, here = grid(size), grid(size)
         if shown.any():

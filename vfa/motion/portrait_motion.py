@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 WIDER = 1.25
 """How much wider than landmarks see it the networks may open the lips: where those see them touch, they touch."""
-INSIDE = (-0.55, -0.85, -0.85)
-"""Colour of an open mouth: the source's picture does not show its inside."""
 LEAST_EFFECT = 0.2
 """Of the strongest weight's effect on the mouth, what a weight must have to count as one that moves it."""
 
@@ -84,6 +82,7 @@ class PortraitMotion:
         self.lines = basis.at(pixels if mouth is None else mouth.probes(pixels), depths)
         self.lines[:, np.zeros(len(pixels), bool) if static is None else np.asarray(static, bool)] = 0.0
         self.poses = np.broadcast_to(np.eye(4), (len(weights), 4, 4)) if poses is None else poses
+        self._lips = None if mouth is None else mouth.region(np.asarray(pixels) * basis.scale, basis.size)
         self._mover, self._picture = PictureMover(source, camera), AnimatedPicture.of(source)
         world = source.near + (source.rgbd[3] + 1) / 2 * (source.far - source.near)
         self._everywhere = basis.everywhere(world)
@@ -130,9 +129,9 @@ class PortraitMotion:
         return (self.motion(index) for index in range(len(self.driver.weights)))
 
     def picture(self, index: int) -> AnimatedPicture:
-        """The source's picture, moved as in a frame of the driver; where the lips part it is dark."""
+        """The source's picture, moved as in a frame of the driver."""
         shift = np.einsum("w,wpc->pc", (self.strength * self.change[index]).astype(np.float32), self._everywhere)
-        return self._mover.move(self._picture, self.poses[index], shift, INSIDE)
+        return self._mover.move(self._picture, self.poses[index], shift, self._lips)
 
     def frames(self, wanted: range | None = None) -> Iterator[NetworkFrame]:
         """Frames of the driver in order, with pictures; `wanted`: which, None takes all, a range of one is
