@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -10,12 +11,15 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from vfa.avatar.rig import SlitRig
 from vfa.errors import InputError
+from vfa.face.rings import MOUTH
 from vfa.models.animator import VersatileFaceAnimator
 from vfa.models.config import AnimatorConfig
 from vfa.models.network import AnimatorNetwork
 from vfa.motion.basis import BasisMotion
 from vfa.motion.motion import Motion
+from vfa.motion.mouth import Mouth
 from vfa.motion.network import DriverMotion
 from vfa.motion.network_input import SourceFrame
 from vfa.motion.portrait_motion import PortraitMotion
@@ -123,7 +127,6 @@ def test_a_start_beyond_the_clip_is_refused(animator: VersatileFaceAnimator) -> 
 
 
 def test_networks_without_a_basis_are_refused() -> None:
-    from dataclasses import replace
 
     plain = VersatileFaceAnimator.from_network(AnimatorNetwork(replace(CONFIG, basis_channels=0)).eval())
     with pytest.raises(InputError, match="no motion basis"):
@@ -198,3 +201,31 @@ def test_lips_that_touch_on_the_driver_touch(animator: VersatileFaceAnimator) ->
     motions = list(moving.motions())
     assert [float(motion.lip_gap[0]) for motion in motions] == pytest.approx([0.8, 0.0, 0.5])  # type: ignore[index]
     assert all((motion.lid_opening == [0.5, 0.6]).all() and (motion.gaze == [0.1, 0.2]).all() for motion in motions)
+
+
+def lips() -> Mouth:
+    """Two pairs of controllers on each of two rings, the margins at y = 30 and 34, the borders at 26 and 38."""
+    upper, lower = (np.array([0, 1]), np.array([4, 5])), (np.array([2, 3]), np.array([6, 7]))
+    slit = SlitRig(MOUTH, upper, lower, np.tile([0.0, 0.1, 0.0], (2, 1)))
+    return Mouth(slit, np.array([0.0, 1.0, 0.0]), reach=1.0)
+
+
+LIPS = np.array([[25, 30], [35, 30], [25, 34], [35, 34], [22, 26], [38, 26], [22, 38], [38, 38]], float)
+
+
+def test_the_lips_region_is_what_their_controllers_enclose() -> None:
+    region = lips().region(LIPS, SIZE)
+    assert region.sum() == 16 * 12 and region[26:38, 22:38].all()
+
+
+def test_lips_are_read_at_the_border_of_the_red() -> None:
+    probes = lips().probes(LIPS)
+    np.testing.assert_allclose(probes[[0, 1, 2, 3]], LIPS[[4, 5, 6, 7]])
+    further = replace(lips(), reach=2.0).probes(LIPS)
+    np.testing.assert_allclose(further[0], 2 * LIPS[4] - LIPS[0])
+
+
+def test_the_gap_grows_as_the_lips_part_and_never_turns_over() -> None:
+    moved = np.zeros((8, 3))
+    moved[2, 1], moved[3, 1] = -0.3, 0.5  # the lower lip: one pair parts, the other would cross
+    np.testing.assert_allclose(lips().gap(moved), [0.4, 0.0], atol=1e-12)
