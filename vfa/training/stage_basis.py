@@ -27,10 +27,12 @@ class BasisStage(Stage):
     Attributes:
         moving: weight that a pixel gains by moving, at the place that moves most about three times this.
         beta: where the error turns from squared to absolute.
+        balance: components count by this power of how far they move; 0: all alike, 1: as their pixels do.
     """
 
     moving: float = 2.0
     beta: float = 0.3
+    balance: float = 0.5
 
     name: ClassVar[str] = "basis"
     best: ClassVar[str] = "detail_error"
@@ -63,8 +65,7 @@ class BasisStage(Stage):
         # Each component against no motion: a blink moves a line of pixels and would be forgotten beside a jaw.
         missed = total(F.smooth_l1_loss(found, true, reduction="none", beta=self.beta))
         still = total(F.smooth_l1_loss(torch.zeros_like(true), true, reduction="none", beta=self.beta))
-        # What moves more counts more, by the root.
-        share = scale.flatten().sqrt()
+        share = scale.flatten() ** self.balance
         return {"basis": (share / share.sum() * missed / still.clamp(min=1e-6)).sum()}
 
     @staticmethod
