@@ -49,6 +49,12 @@ class DriverMotion:
     weights: np.ndarray
     times: list[Fraction]
 
+    def check_start(self, start: int | None) -> None:
+        """InputError where a start frame lies outside the clip."""
+        if start is not None and not 0 <= start < len(self.weights):
+            last = len(self.weights) - 1
+            raise InputError("the start frame lies outside the clip", expected=f"0..{last}", found=str(start))
+
     def smoothed(self, cutoff: float) -> DriverMotion:
         """The same through a One-Euro filter (`vfa.face.smoothing`); `cutoff` in Hz at rest, 0 for none."""
         if cutoff <= 0:
@@ -226,9 +232,7 @@ class NetworkMotion:
     ) -> None:
         import torch
 
-        if start is not None and not 0 <= start < len(driver.weights):
-            last = len(driver.weights) - 1
-            raise InputError("the start frame lies outside the clip", expected=f"0..{last}", found=str(start))
+        driver.check_start(start)
         self.source, self.driver = source, driver
         channels = animator.config.input_channels
         clip = animator.prepare(torch.from_numpy(source.rgbd[None, :channels]))

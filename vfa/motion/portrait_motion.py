@@ -68,9 +68,7 @@ class PortraitMotion:
     ) -> None:
         import torch
 
-        if start is not None and not 0 <= start < len(driver.weights):
-            last = len(driver.weights) - 1
-            raise InputError("the start frame lies outside the clip", expected=f"0..{last}", found=str(start))
+        driver.check_start(start)
         self.source, self.driver, self._mouth, self._seen = source, driver, mouth, seen
         clip = animator.prepare(torch.from_numpy(source.rgbd[None, : animator.config.input_channels]))
         if clip.source.basis is None:
