@@ -171,7 +171,8 @@ def main() -> None:
         except VFAError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from error
-        typer.echo(f"{found} -> {folder}/: encoder, generator, flow")
+        parts = ", ".join(sorted(path.stem for path in folder.glob("*.onnx")))
+        typer.echo(f"{found} -> {folder}/: {parts}")
         typer.echo(f"Next: python infer.py --motion vfa --backend onnx --checkpoint {folder}")
 
     typer.run(export)
