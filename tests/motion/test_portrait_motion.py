@@ -215,7 +215,9 @@ LIPS = np.array([[25, 30], [35, 30], [25, 34], [35, 34], [22, 26], [38, 26], [22
 
 def test_the_lips_region_is_what_their_controllers_enclose() -> None:
     region = lips().region(LIPS, SIZE)
-    assert region.sum() == 16 * 12 and region[26:38, 22:38].all()
+    assert region[26:38, 22:38].all() and region.sum() <= 18 * 14
+    line = lips().region(np.column_stack([LIPS[:, 0], np.full(8, 30.0)]), SIZE)
+    assert line.any() and line.sum() <= 18
 
 
 def test_lips_are_read_at_the_border_of_the_red() -> None:

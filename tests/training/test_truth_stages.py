@@ -69,7 +69,7 @@ def test_a_run_trains_validates_draws_and_exports(name: str, tmp_path: Path) -> 
     assert exported.config == CONFIG and exported.normalization == "skin"
 
 
-def test_figures_of_the_basis_are_shares_of_what_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_the_basis_are_shares_of_what_moves() -> None:
     stage, given = BasisStage(), batch("basis")
     network = AnimatorNetwork(CONFIG).eval()
 

@@ -55,13 +55,14 @@ class Mouth:
             pixels: float [K, 2], the controllers in the picture's pixels.
             size: side of the picture.
         """
-        from scipy.spatial import Delaunay
+        import cv2
 
         rings = np.concatenate([*self.slit.upper, *self.slit.lower])
         lips = pixels[np.unique(rings[rings >= 0])]
-        rows, columns = np.mgrid[:size, :size] + 0.5
-        inside = Delaunay(lips).find_simplex(np.stack([columns, rows], axis=-1).reshape(-1, 2)) >= 0
-        return inside.reshape(size, size)
+        # Drawn in pixels whose centres are whole numbers; lips of which little is seen are a point or a line.
+        inside = np.zeros((size, size), np.uint8)
+        cv2.fillConvexPoly(inside, cv2.convexHull(np.rint(lips - 0.5).astype(np.int32)), 1)
+        return inside > 0
 
     def gap(self, translation: np.ndarray) -> np.ndarray:
         """Distance of the lips' margins, float64 [P] in mesh units, after the controllers moved.
