@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -83,3 +85,14 @@ def test_a_nearer_head_is_larger_by_one_over_its_distance() -> None:
     view = camera()
     near, far = (pose_code(placed(np.eye(3), shift * view.rotation()[2]), view) for shift in (1.0, 0.0))
     assert head_place(near)[2] / head_place(far)[2] == pytest.approx((view.distance - 1) / view.distance)
+
+
+def test_the_middle_of_the_built_in_head_is_found_on_its_rig() -> None:
+    """Faces are rendered about the model's origin, in its units; a rig knows eyes and the middle of the face."""
+    from tests.performance.fidelity_people import avatar_of, draw_pair
+    from vfa.avatar.stage import choose_camera, set_stage
+
+    avatar = avatar_of(draw_pair(0, seed=5, frames=2, rate=Fraction(12)))
+    stage = set_stage(avatar, choose_camera(avatar))
+    head = HeadFrame.of(stage.rig, stage.camera.eye)
+    assert head.unit == pytest.approx(1, abs=0.06) and np.abs(head.origin).max() < 0.06
