@@ -56,7 +56,8 @@ performance, from random mixes of expressions and from turns of up to 28 degrees
 pixels whose surface the source shows, as a share of no motion; *eyes, mouth*: the same there; *depth*: mean error. The
 other columns follow surface points through flow and depth (lips on their outer edge, lids 4.5 mm from theirs: closed
 lips share a pixel). *Tracked*: the share of points that could be followed. *ms*: a frame through the
-networks, by itself, and the moving of the picture where they have a motion basis. The last row feeds the true flow and depth through the same measurement: its ceiling.
+networks, by itself, and the moving of the picture where they have a motion basis. The last row feeds
+the true flow and depth through the same measurement: its ceiling.
 """
 
 CLIPS = """## Real recordings

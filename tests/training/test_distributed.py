@@ -11,18 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_cases import ROOT, command, run, write_faces
+from training_cases import ROOT, command, run
 
 from vfa.training.tracing import LOSSES, SPEED, read_table
 
 pytestmark = pytest.mark.slow
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_faces(tmp_path_factory.mktemp("faces"))
 
 
 def trace(folder: Path) -> list[dict[str, float]]:

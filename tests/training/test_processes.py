@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_cases import TINY_OPTIONS, write_faces
+from training_cases import TINY_OPTIONS
 
 from vfa.training.checkpointing import LAST, read_run
 from vfa.training.module import TrainingModule
@@ -24,11 +24,6 @@ from vfa.training.watching import DivergedError, Watch
 pytestmark = pytest.mark.skipif(
     torch.cuda.is_available(), reason="a process that has used a GPU cannot be forked; see test_distributed.py"
 )
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_faces(tmp_path_factory.mktemp("faces"))
 
 
 def options(faces: Path, folder: Path, **more: Any) -> RunOptions:

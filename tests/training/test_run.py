@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from training_cases import ROOT, TINY, TINY_OPTIONS, command, run, write_faces
+from training_cases import ROOT, TINY, command, run, run_options
 
 from vfa.errors import InputError
 from vfa.models.animator import VersatileFaceAnimator
@@ -30,34 +30,16 @@ from vfa.training.tracing import LOSSES, SPEED, VALIDATION, Table, read_table
 from vfa.training.watching import DivergedError, Watch
 
 STEPS = 8
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Killed(BaseException):
     """Stands for a kill: nothing catches it and nothing is saved after it."""
 
 
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_faces(tmp_path_factory.mktemp("faces"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def options(faces: Path, folder: Path, **more: Any) -> RunOptions:
-    """Two steps between checkpoints; with noise, so that random numbers matter."""
-    common: dict[str, Any] = {
-        "exp_path": folder, "exp_name": "r", "dataset": (f"kinect={faces}",), "iterations": STEPS, "batch_size": 4,
-        "warmup": 2, "lr": 1e-2, "ema": 0.9, "save_freq": 2, "display_freq": 100, "log_freq": 1, "workers": 0,
-        "accelerator": "cpu", "model": TINY_OPTIONS, "data_options": {"source": "random"},
-        "stage_options": {"perceptual": "gradients_lite", "noise": "true"}, "licence": "test",
-    }  # fmt: skip
-    return RunOptions(**{**common, **more})
+    """Two steps between checkpoints."""
+    return run_options(faces, folder, **{"iterations": STEPS, **more})
 
 
 @pytest.fixture(scope="module")

@@ -3,59 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from training_cases import TINY, TINY_OPTIONS, write_faces
+from training_cases import TINY, run_options, write_faces
 
 from vfa.models.checkpoint import load_checkpoint, save_checkpoint
 from vfa.models.network import AnimatorNetwork
 from vfa.training.checkpointing import BEST, LAST, read_run, read_start
-from vfa.training.options import RunOptions
 from vfa.training.run import train
 from vfa.training.tracing import LOSSES, VALIDATION, read_table
 from vfa.training.trainer import leading
 
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_faces(tmp_path_factory.mktemp("faces"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def options(faces: Path, folder: Path, **more: Any) -> RunOptions:
-    """Four steps, a checkpoint after two."""
-    common: dict[str, Any] = {
-        "exp_path": folder, "exp_name": "r", "dataset": (f"kinect={faces}",), "iterations": 4, "batch_size": 4,
-        "warmup": 2, "lr": 1e-2, "ema": 0.9, "save_freq": 2, "display_freq": 100, "log_freq": 1, "workers": 0,
-        "accelerator": "cpu", "model": TINY_OPTIONS, "data_options": {"source": "random"},
-        "stage_options": {"perceptual": "gradients_lite", "noise": "true"}, "licence": "test",
-    }  # fmt: skip
-    return RunOptions(**{**common, **more})
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def whole(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("whole")
-    train(options(faces, folder))
+    train(run_options(faces, folder))
     return folder / "r"
 
 
 def test_distilling_starts_from_the_teacher_and_leaves_it_alone(faces: Path, whole: Path, tmp_path: Path) -> None:
     teacher = whole / BEST
     outcome = train(
-        options(
+        run_options(
             faces,
             tmp_path,
             stage="distilling",
@@ -94,7 +70,7 @@ def test_what_can_be_started_from(kind: str, faces: Path, whole: Path, tmp_path:
     else:
         path, state = whole / LAST, read_start(whole / LAST).state
     outcome = train(
-        options(
+        run_options(
             faces,
             tmp_path,
             resume_ckpt=str(path),
@@ -114,13 +90,13 @@ def test_what_can_be_started_from(kind: str, faces: Path, whole: Path, tmp_path:
 
 def test_mixed_data_sets(faces: Path, tmp_path: Path) -> None:
     other = write_faces(tmp_path / "other", people=2, frames=3)
-    mixed = options(faces, tmp_path, dataset=(f"kinect={faces}@3", f"kinect={other}@1"), iterations=4)
+    mixed = run_options(faces, tmp_path, dataset=(f"kinect={faces}@3", f"kinect={other}@1"), iterations=4)
     record = load_checkpoint(train(mixed).exported).record  # type: ignore[arg-type]
     assert "(75%)" in record["data"] and "(25%)" in record["data"]
 
 
 def test_half_precision(faces: Path, tmp_path: Path) -> None:
-    outcome = train(options(faces, tmp_path, iterations=2, precision="bf16-mixed", half=True))
+    outcome = train(run_options(faces, tmp_path, iterations=2, precision="bf16-mixed", half=True))
     with safe_open(outcome.exported, framework="pt") as file:
         assert file.get_tensor("enc.fc.0.weight").dtype == torch.float16
     assert all(
@@ -146,8 +122,8 @@ def test_one_process_leads(environment: dict[str, str], leads: bool, monkeypatch
 
 
 def test_options_that_changed_are_told(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train(options(faces, tmp_path, iterations=2))
+    train(run_options(faces, tmp_path, iterations=2))
     capsys.readouterr()
-    train(options(faces, tmp_path, iterations=3, lr=5e-3, log_freq=2, resume_ckpt="last"))
+    train(run_options(faces, tmp_path, iterations=3, lr=5e-3, log_freq=2, resume_ckpt="last"))
     told = capsys.readouterr().err
     assert "lr 0.01 -> 0.005" in told and "iterations 2 -> 3" in told and "log_freq" not in told

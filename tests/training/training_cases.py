@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vfa.media.pictures import write_picture
 from vfa.models.config import AnimatorConfig
+from vfa.training.options import RunOptions
 
 ROOT = Path(__file__).parents[2]
 TINY = AnimatorConfig(
@@ -37,6 +39,17 @@ def write_faces(root: Path, people: int = 3, side: int = 24, frames: int = FRAME
             write_picture(folder / f"color_{frame}.png", color)
             write_picture(folder / f"depth_{frame}.png", depth)
     return root
+
+
+def run_options(faces: Path, folder: Path, **more: Any) -> RunOptions:
+    """Four steps of the tiny animator, a checkpoint after two; with noise, so that random numbers matter."""
+    common: dict[str, Any] = {
+        "exp_path": folder, "exp_name": "r", "dataset": (f"kinect={faces}",), "iterations": 4, "batch_size": 4,
+        "warmup": 2, "lr": 1e-2, "ema": 0.9, "save_freq": 2, "display_freq": 100, "log_freq": 1, "workers": 0,
+        "accelerator": "cpu", "model": TINY_OPTIONS, "data_options": {"source": "random"},
+        "stage_options": {"perceptual": "gradients_lite", "noise": "true"}, "licence": "test",
+    }  # fmt: skip
+    return RunOptions(**{**common, **more})
 
 
 def command(data: Path, exps: Path, *more: str, name: str = "r", steps: int = 6) -> list[str]:
