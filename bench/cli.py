@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.choices import Align, CompareFormat, Format, Overwrite, Profile, RunSuite, Suite, Topic, Videos
 from vfa.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, VFAError
 
 app = typer.Typer(
@@ -25,90 +25,6 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(help="Weight files that may not be redistributed: list, fetch, verify.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
-
-
-class Suite(str, Enum):
-    """Layouts of a benchmark folder."""
-
-    plain = "plain"
-    avatar = "avatar"
-    talking_head = "talking-head"
-    micro = "micro"
-
-
-class RunSuite(str, Enum):
-    """Suites that methods can be run on."""
-
-    synthetic = "synthetic"
-    avatar = "avatar"
-    talking_head = "talking-head"
-    micro = "micro"
-
-
-class Profile(str, Enum):
-    """Tables of published benchmarks."""
-
-    avatar = "avatar"
-    talking_head = "talking-head"
-    micro = "micro"
-    survey = "survey"
-    theval = "theval"
-    theval_fixed = "theval-fixed"
-    all = "all"
-
-
-class Align(str, Enum):
-    """How frames of a pair find each other."""
-
-    none = "none"
-    trim = "trim"
-    resample = "resample"
-    dtw = "dtw"
-
-
-class Overwrite(str, Enum):
-    """What to do about records of an earlier run."""
-
-    never = "never"
-    missing = "missing"
-    always = "always"
-
-
-class Format(str, Enum):
-    """Formats of a report."""
-
-    html = "html"
-    md = "md"
-    csv = "csv"
-    latex = "latex"
-
-
-class CompareFormat(str, Enum):
-    """Formats of a comparison."""
-
-    table = "table"
-    md = "md"
-    csv = "csv"
-    html = "html"
-    json = "json"
-
-
-class Videos(str, Enum):
-    """How the videos of a leaderboard get beside its page."""
-
-    copy = "copy"
-    link = "link"
-    none = "none"
-
-
-class Topic(str, Enum):
-    """What `bench list` lists."""
-
-    metrics = "metrics"
-    methods = "methods"
-    datasets = "datasets"
-    suites = "suites"
-    weights = "weights"
 
 
 @app.callback()

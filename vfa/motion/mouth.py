@@ -61,7 +61,7 @@ class Mouth:
         lips = pixels[np.unique(rings[rings >= 0])]
         # Drawn in pixels whose centres are whole numbers; lips of which little is seen are a point or a line.
         inside = np.zeros((size, size), np.uint8)
-        cv2.fillConvexPoly(inside, cv2.convexHull(np.rint(lips - 0.5).astype(np.int32)), 1)
+        cv2.fillConvexPoly(inside, cv2.convexHull(np.rint(lips - 0.5).astype(np.int32)), (1,))
         return inside > 0
 
     def gap(self, translation: np.ndarray) -> np.ndarray:
